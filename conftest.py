@@ -1,0 +1,1 @@
+"""Nothing lives here: an audit must not need a conftest."""

@@ -1,0 +1,1 @@
+"""Records, the pack that holds them, and their redaction."""

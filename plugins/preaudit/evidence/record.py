@@ -1,0 +1,115 @@
+"""The record: one verdict about one subject with the facts it rests on. Records are the only source of truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from preaudit.verdict import Level, Severity, Verdict
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What a record is about.
+
+    Attributes:
+        api_version: ``apps/v1``.
+        kind: ``DaemonSet``.
+        namespace: "" for cluster-wide objects.
+        name: the object's name.
+        uid: the object's UID, "" where it has none (files).
+        within: the part it is about, ``containers[agent]`` or ``subjects[ServiceAccount shop/api]``; "" for the whole.
+        unverified: the kind was not collected, the name is what a pod's ownerReference claims.
+    """
+
+    api_version: str = ""
+    kind: str
+    namespace: str = ""
+    name: str
+    uid: str = ""
+    within: str = ""
+    unverified: bool = False
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """One fact that a check read: the path within the subject and the (redacted) value found there."""
+
+    path: str
+    value: Any
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict; the keys are described in the pack's schema.
+
+    Attributes:
+        namespace: the item's namespace: a namespace's name, "cluster" for cluster-wide subjects.
+        subject: None where there is none (not-applicable) or where it was not seen (unknown).
+        pods: running pods that share this spec; None where the subject is no workload.
+        spec: sha256 over the redacted, normalised form of everything a check may read; "" where there is no subject.
+        source: "template", "pods", or the source's name.
+        population: what was looked through, and how complete it was.
+        note: what a reader should know beside the reason (a template that differs from its pods).
+    """
+
+    requirement: str
+    title: str
+    area: str
+    severity: Severity
+    controls: tuple[str, ...]
+    namespace: str
+    subject: Subject | None
+    verdict: Verdict
+    level: Level
+    scope: str
+    source: str
+    pods: int | None = None
+    spec: str = ""
+    reason: str
+    observed: tuple[Observation, ...] = ()
+    expected: str
+    population: str = ""
+    note: str = ""
+    waiver: str | None = None
+
+    @property
+    def sort_key(self) -> tuple[str, ...]:
+        """Total order of the records of a pack: the same facts always stand in the same order."""
+        subject = self.subject
+        return (
+            self.requirement,
+            self.namespace,
+            *((subject.kind, subject.name, subject.within, subject.api_version) if subject else ("", "", "", "")),
+            self.source,
+            self.spec,
+            self.verdict.value,
+            self.reason,
+        )
+
+    @property
+    def closes_gate(self) -> bool:
+        """Whether this record alone keeps the gate closed (before ``--allow``): open at level fail."""
+        return self.level is Level.FAIL and self.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
+
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+_DECODER = msgspec.json.Decoder(Record)
+
+
+def encode(record: Record) -> bytes:
+    """One line of records.jsonl without its line break."""
+    return _ENCODER.encode(record)
+
+
+def decode(line: bytes) -> Record:
+    """The record of one line.
+
+    Raises:
+        msgspec.DecodeError: the line is no record.
+    """
+    return _DECODER.decode(line)
+
+
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """The records in the order of a pack."""
+    return sorted(records, key=lambda record: record.sort_key)

@@ -1,0 +1,1 @@
+"""Views of records and manifest for people and for other tools; pure functions."""

@@ -1,0 +1,113 @@
+"""What can be read from a cluster: one line for each kind, the only place where a kind's names stand.
+
+A *source* is named as the API server's RBAC names it: ``pods``, ``deployments.apps``. Requirements declare the
+sources that they read; the collector lists them; the snapshot holds a status for each of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from preaudit.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One kind of object that can be read.
+
+    Attributes:
+        name: ``resource`` or ``resource.group``, as ``kubectl api-resources -o name`` prints it.
+        versions: API versions that are understood, best first.
+        kind: the object kind of one item.
+        namespaced: whether its objects live in namespaces.
+        builtin: served by every Kubernetes; a built-in source is never "absent".
+        keep: dotted paths of the object that a snapshot keeps; everything else is dropped on receipt.
+        opt_in: the ``--read`` word without which it is not read at all, or "".
+    """
+
+    name: str
+    versions: tuple[str, ...]
+    kind: str
+    namespaced: bool = True
+    builtin: bool = True
+    keep: tuple[str, ...] = ("spec",)
+    opt_in: str = ""
+
+    @property
+    def resource(self) -> str:
+        """The plural resource name without its group."""
+        return self.name.partition(".")[0]
+
+    @property
+    def group(self) -> str:
+        """The API group, "" for the core group."""
+        return self.name.partition(".")[2]
+
+    @property
+    def api_version(self) -> str:
+        """``group/version`` of the preferred version, as in an object's ``apiVersion``."""
+        return f"{self.group}/{self.versions[0]}" if self.group else self.versions[0]
+
+
+METADATA_KEPT = (
+    "name", "namespace", "uid", "labels", "annotations", "ownerReferences", "creationTimestamp", "deletionTimestamp",
+    "generation", "resourceVersion",
+)  # fmt: skip
+"""Fields of ``metadata`` that a snapshot keeps for every kind (annotations are screened by the redaction)."""
+
+_RBAC = "rbac.authorization.k8s.io"
+_RULES = ("rules", "aggregationRule")
+_BINDING = ("roleRef", "subjects")
+_WEBHOOKS = ("webhooks",)
+
+SOURCES: dict[str, Source] = {
+    source.name: source
+    for source in (
+        Source("namespaces", ("v1",), "Namespace", namespaced=False, keep=("spec", "status.phase")),
+        Source("nodes", ("v1",), "Node", namespaced=False,
+               keep=("spec", "status.nodeInfo", "status.addresses", "status.conditions", "status.daemonEndpoints")),
+        Source("pods", ("v1",), "Pod", keep=("spec", "status.phase", "status.startTime", "status.reason")),
+        Source("replicationcontrollers", ("v1",), "ReplicationController", keep=("spec", "status.replicas")),
+        Source("deployments.apps", ("v1",), "Deployment", keep=("spec", "status")),
+        Source("replicasets.apps", ("v1",), "ReplicaSet", keep=("spec", "status.replicas")),
+        Source("statefulsets.apps", ("v1",), "StatefulSet", keep=("spec", "status")),
+        Source("daemonsets.apps", ("v1",), "DaemonSet", keep=("spec", "status")),
+        Source("jobs.batch", ("v1",), "Job", keep=("spec", "status")),
+        Source("cronjobs.batch", ("v1",), "CronJob", keep=("spec", "status")),
+        Source("serviceaccounts", ("v1",), "ServiceAccount",
+               keep=("automountServiceAccountToken", "secrets", "imagePullSecrets")),
+        Source("services", ("v1",), "Service"),
+        Source("configmaps", ("v1",), "ConfigMap", keep=("data", "binaryData", "immutable")),
+        Source("secrets", ("v1",), "Secret", keep=("type",), opt_in="secrets-metadata"),
+        Source("limitranges", ("v1",), "LimitRange"),
+        Source("resourcequotas", ("v1",), "ResourceQuota", keep=("spec", "status")),
+        Source("persistentvolumes", ("v1",), "PersistentVolume", namespaced=False),
+        Source("persistentvolumeclaims", ("v1",), "PersistentVolumeClaim"),
+        Source("networkpolicies.networking.k8s.io", ("v1",), "NetworkPolicy"),
+        Source("poddisruptionbudgets.policy", ("v1",), "PodDisruptionBudget", keep=("spec", "status")),
+        Source(f"roles.{_RBAC}", ("v1",), "Role", keep=_RULES),
+        Source(f"clusterroles.{_RBAC}", ("v1",), "ClusterRole", namespaced=False, keep=_RULES),
+        Source(f"rolebindings.{_RBAC}", ("v1",), "RoleBinding", keep=_BINDING),
+        Source(f"clusterrolebindings.{_RBAC}", ("v1",), "ClusterRoleBinding", namespaced=False, keep=_BINDING),
+        Source("validatingwebhookconfigurations.admissionregistration.k8s.io", ("v1",),
+               "ValidatingWebhookConfiguration", namespaced=False, keep=_WEBHOOKS),
+        Source("mutatingwebhookconfigurations.admissionregistration.k8s.io", ("v1",),
+               "MutatingWebhookConfiguration", namespaced=False, keep=_WEBHOOKS),
+        Source("nodes/configz", ("v1",), "KubeletConfiguration", namespaced=False, keep=("config",)),
+    )
+}  # fmt: skip
+"""Every source by name; literal, so that nothing registers itself."""
+
+
+def source_named(name: str) -> Source:
+    """The source of that name.
+
+    Raises:
+        UsageError: there is none; the message names what is near.
+    """
+    found = SOURCES.get(name)
+    if found is None:
+        near = [known for known in SOURCES if known.partition(".")[0] == name.partition(".")[0]]
+        hint = f", did you mean {near[0]}?" if near else f"; known are: {', '.join(SOURCES)}"
+        raise UsageError(f"unknown source {name!r}{hint}")
+    return found

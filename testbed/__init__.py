@@ -1,0 +1,1 @@
+"""A real Kubernetes on one Debian machine, for the project's own tests and for the demonstration."""
