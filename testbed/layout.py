@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 KUBERNETES = "v1.35.4"
-COREDNS = "v1.13.1"
+COREDNS = "v1.15.0"
 PAUSE = "3.10"
 ETCD = "3.6.5"
 

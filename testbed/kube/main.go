@@ -39,7 +39,6 @@ var programs = map[string]func(){
 	"kubelet":                 run(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
 	"kube-proxy":              run(proxy.NewProxyCommand),
 	"kubectl":                 run(kubectl.NewDefaultKubectlCommand),
-	"pause":                   pause,
 }
 
 func main() {

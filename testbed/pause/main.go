@@ -1,3 +1,4 @@
+// Command pause holds the namespaces of a pod: it reaps orphans and waits to be told to end.
 package main
 
 import (
@@ -6,8 +7,7 @@ import (
 	"syscall"
 )
 
-// pause holds the namespaces of a pod: it reaps orphans and waits to be told to end.
-func pause() {
+func main() {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCHLD)
 	for received := range signals {

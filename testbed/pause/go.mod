@@ -1,0 +1,3 @@
+module preaudit.example/testbed/pause
+
+go 1.25.0
