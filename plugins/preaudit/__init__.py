@@ -1,6 +1,26 @@
 """preaudit finds what the auditor will find, before the auditor does.
 
-PYTEST_DONT_REWRITE
+The names here are what a suite needs; everything else is internal. PYTEST_DONT_REWRITE
 """
 
+from preaudit.errors import NotObservable
+from preaudit.parameter import Policy, parameter
+from preaudit.requirement import requirement
+from preaudit.subjects.lens import Lens
+from preaudit.subjects.objects import Namespace, Secret, ServiceAccount
+from preaudit.subjects.workload import Container, Pod, Workload
+
 __version__ = "0.1.0"
+__all__ = [
+    "Container",
+    "Lens",
+    "Namespace",
+    "NotObservable",
+    "Pod",
+    "Policy",
+    "Secret",
+    "ServiceAccount",
+    "Workload",
+    "parameter",
+    "requirement",
+]

@@ -7,29 +7,11 @@ from typing import Any
 
 import msgspec
 
+from preaudit.subjects.ref import Subject
 from preaudit.verdict import Level, Severity, Verdict
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """What a record is about.
-
-    Attributes:
-        api_version: ``apps/v1``.
-        kind: ``DaemonSet``.
-        namespace: "" for cluster-wide objects.
-        name: the object's name.
-        uid: the object's UID, "" where it has none (files).
-        within: the part it is about, ``containers[agent]`` or ``subjects[ServiceAccount shop/api]``; "" for the whole.
-        unverified: the kind was not collected, the name is what a pod's ownerReference claims.
-    """
-
-    api_version: str = ""
-    kind: str
-    namespace: str = ""
-    name: str
-    uid: str = ""
-    within: str = ""
-    unverified: bool = False
+__all__ = ["Observation", "Record", "Subject", "decode", "encode", "in_order"]
 
 
 class Observation(msgspec.Struct, frozen=True):

@@ -1,0 +1,122 @@
+"""The rules of a run: how a requirement stands in its profile, what is platform, what is stale, what is waived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from preaudit.parameter import Parameter, Policy, parameter
+from preaudit.profile import Profile
+from preaudit.requirement import Requirement
+from preaudit.snapshot import Collection, parse_time
+from preaudit.subjects.estate import CLUSTER
+from preaudit.subjects.kinds import Judged
+from preaudit.subjects.ref import Subject
+from preaudit.verdict import Level, Verdict
+from preaudit.waiver import Found, Waivers
+
+
+class Exemptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Pods that the cluster's admission does not hold to its Pod Security level; the API does not tell them.
+
+    Attributes:
+        namespaces: names of exempt namespaces.
+        runtime_classes: names of exempt runtime classes.
+        usernames: users whose pods are exempt; who made a running pod is not stored, so they exempt none here.
+    """
+
+    namespaces: list[str] = []
+    runtime_classes: list[str] = []
+    usernames: list[str] = []
+
+
+PLATFORM_NAMESPACES = parameter(
+    "scope.platform_namespaces", list[str], meaning="Namespaces that belong to the cluster and not to the product."
+)
+PLATFORM_LEVEL = parameter("scope.platform_level", str, meaning="Highest level of findings on the platform.")
+MAX_AGE = parameter(
+    "evidence.max_age", int, unit="d", meaning="Age at which what was collected proves nothing any more."
+)
+EXEMPT = parameter(
+    "pod_security.exempt", Exemptions, meaning="Pods that the cluster exempts from its Pod Security level."
+)
+CORE: dict[str, Parameter[Any]] = {one.name: one for one in (PLATFORM_NAMESPACES, PLATFORM_LEVEL, MAX_AGE, EXEMPT)}
+"""Parameters that belong to no suite."""
+_LEVELS = (Level.INFO, Level.WARN, Level.FAIL)
+
+
+class Rules:
+    """What decides about a verdict beside the check itself.
+
+    Args:
+        profile: the effective profile.
+        policy: its values with the run's clock.
+        waivers: the run's waivers.
+    """
+
+    def __init__(self, profile: Profile, policy: Policy, waivers: Waivers) -> None:
+        self._profile = profile
+        self._now = policy.now
+        self._waivers = waivers
+        platform = policy[PLATFORM_NAMESPACES]
+        self._platform = frozenset(platform)
+        self._platform_level = Level(policy[PLATFORM_LEVEL])
+        self._max_age = timedelta(days=policy[MAX_AGE])
+        exempt = policy[EXEMPT]
+        self._exempt_namespaces = frozenset(exempt.namespaces)
+        self._exempt_classes = frozenset(exempt.runtime_classes)
+
+    @property
+    def manifests(self) -> str:
+        """What a run on files does with what files cannot tell: "leave-out" or "unknown"."""
+        return self._profile.settings["manifests"]
+
+    @property
+    def hidden(self) -> Verdict:
+        """The verdict about what every cluster has and this one does not show."""
+        return Verdict.MANUAL if self._profile.settings["control_plane"] == "manual" else Verdict.UNKNOWN
+
+    @property
+    def now(self) -> datetime:
+        """The run's clock."""
+        return self._now
+
+    def stale(self, collection: Collection) -> str:
+        """Why what was collected is too old to prove anything; "" where it is not."""
+        age = self._now - parse_time(collection.started)
+        if age <= self._max_age:
+            return ""
+        return f"stale: collected {age.days} days before {self._now.date()}, the profile takes {self._max_age.days}"
+
+    def standing(self, requirement: Requirement, namespace: str, subject: Judged | None) -> tuple[str, Level, str]:
+        """Scope ("product" or "platform"), level, and a remark on the level."""
+        level = self._profile.level(requirement.id)
+        platform = self._is_platform(requirement, namespace, subject)
+        if platform and _LEVELS.index(self._platform_level) < _LEVELS.index(level):
+            level = self._platform_level
+        if subject is not None and self._is_exempt(requirement, namespace, subject):
+            return ("platform" if platform else "product"), Level.INFO, "exempt"
+        return ("platform" if platform else "product"), level, ""
+
+    def waiver_for(self, requirement: Requirement, ref: Subject, deciding: Any) -> Found:
+        """The waiver for one violation; see `Waivers.waiver_for`."""
+        for name in (requirement.id, *requirement.aliases):
+            found = self._waivers.waiver_for(name, ref, deciding)
+            if found.holds is not None or found.note:
+                return found
+        return Found(None)
+
+    def _is_platform(self, requirement: Requirement, namespace: str, subject: Judged | None) -> bool:
+        if namespace in self._platform or requirement.subject.must_exist:
+            return True
+        marked = getattr(subject, "platform", None)
+        return bool(marked) and namespace in (CLUSTER, *self._platform)
+
+    def _is_exempt(self, requirement: Requirement, namespace: str, subject: Judged) -> bool:
+        if not any(control.startswith("pss:") for control in requirement.controls):
+            return False
+        spec: Mapping[str, Any] = getattr(getattr(subject, "form", None), "spec", {})
+        return namespace in self._exempt_namespaces or spec.get("runtimeClassName") in self._exempt_classes

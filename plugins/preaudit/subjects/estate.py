@@ -1,0 +1,90 @@
+"""The estate: everything that a snapshot holds, indexed by namespace, read lazily and never changed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from typing import Any
+
+from preaudit.errors import NotObservable
+from preaudit.snapshot import EVERYWHERE, Snapshot
+from preaudit.source import SOURCES, source_named
+from preaudit.subjects.forms import Forms
+from preaudit.subjects.lens import Lens, ReadLog
+from preaudit.subjects.owners import Owners
+
+CLUSTER = "cluster"
+"""Name of the item that judges cluster-wide subjects."""
+
+
+class Estate:
+    """A snapshot, ready to be asked by subjects."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._by_namespace: dict[str, dict[str, list[dict[str, Any]]]] = {}
+
+    @cached_property
+    def owners(self) -> Owners:
+        """The controllers, by UID."""
+        return Owners(self.snapshot)
+
+    @cached_property
+    def forms(self) -> Forms:
+        """The distinct pod specs of every workload."""
+        return Forms(self.snapshot, self.owners)
+
+    @property
+    def given(self) -> bool:
+        """The objects came from files: what is not there proves nothing."""
+        return self.snapshot.collection.mode == "manifests"
+
+    def objects(self, source: str, namespace: str = EVERYWHERE) -> list[dict[str, Any]]:
+        """The collected objects of a source in one namespace ("*" or a cluster-wide source: all of them)."""
+        if namespace == EVERYWHERE or not SOURCES[source].namespaced:
+            return self.snapshot.objects(source)
+        table = self._by_namespace.get(source)
+        if table is None:
+            table = self._by_namespace[source] = defaultdict(list)
+            for found in self.snapshot.objects(source):
+                table[found["metadata"].get("namespace", "")].append(found)
+        return table.get(namespace, [])
+
+    def related(self, source: str, namespace: str, log: ReadLog) -> list[Lens]:
+        """Lenses on the objects of another source beside a subject, for `namespace` or the cluster.
+
+        Raises:
+            NotObservable: the source was not seen completely there.
+        """
+        known = source_named(source)
+        where = namespace if known.namespaced else EVERYWHERE
+        coverage = self.snapshot.coverage(source, where)
+        if coverage.given:
+            log.given = True
+        elif not coverage.complete:
+            what = source if where == EVERYWHERE else f"{source} in {where}"
+            raise NotObservable(what, f"{coverage.status.value}: {coverage.cause}")
+        found = self.objects(source, where)
+        shown = "" if where == EVERYWHERE else f"{where}/"
+        log.entries.append((f"{source} in {where}", f"{source} in {where}", f"{len(found)} objects"))
+        return [
+            Lens(one, known.kind, f"{known.kind}/{shown}{one['metadata'].get('name', '')}",
+                 f"{known.kind}/{one['metadata'].get('name', '')}", log)
+            for one in found
+        ]  # fmt: skip
+
+    @cached_property
+    def namespaces(self) -> tuple[str, ...]:
+        """Every namespace that an item stands for: the declared scope, or all that are known by any source."""
+        collection = self.snapshot.collection
+        if collection.scope_namespaces is not None:
+            return tuple(sorted(set(collection.scope_namespaces)))
+        known = set(collection.namespaces) | set(self.forms.by_namespace)
+        for source in SOURCES.values():
+            if source.namespaced and source.name not in ("pods", *_OWNED):
+                known |= {str(one["metadata"].get("namespace", "")) for one in self.snapshot.objects(source.name)}
+        return tuple(sorted(known - {""}))
+
+
+_OWNED = ("replicasets.apps", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "cronjobs.batch",
+          "replicationcontrollers")  # fmt: skip

@@ -1,0 +1,54 @@
+"""The frozen list of the API's field paths, so that a typo in a check is an error and not a pass."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib import resources
+
+import msgspec
+
+from preaudit.errors import UsageError
+
+PER_REPLICA = frozenset({"nodeName", "hostname", "subdomain"})
+"""Fields of a pod's spec that differ between replicas of one workload; a check cannot read them."""
+
+
+class UnknownPath(UsageError):
+    """A check reads a field that the Kubernetes API does not have."""
+
+
+@cache
+def types() -> dict[str, dict[str, str]]:
+    """Fields by type: "" a plain value, "Type" an object, "[]Type" a list of objects, "{}" and "[]" free ones.
+
+    Made from the OpenAPI documents of Kubernetes 1.29 to 1.37 (``python -m testbed.freeze.fields``).
+    """
+    raw = resources.files("preaudit.subjects").joinpath("fields.json").read_bytes()
+    table: dict[str, dict[str, str]] = msgspec.json.decode(raw)
+    for field in PER_REPLICA:
+        table["PodSpec"].pop(field, None)
+    table["Component"] = {"command": "{}"}
+    table["KubeletConfiguration"] = {"config": "{}"}
+    return table
+
+
+@cache
+def check_path(schema: str, path: str) -> str:
+    """The type at `path` below the type `schema`: "" for plain values, a type's name for objects and their lists.
+
+    Raises:
+        UnknownPath: there is no such field; the message names what is near.
+    """
+    table = types()
+    kind = schema
+    for step in path.split("."):
+        if kind in {"{}", "[]"}:
+            return ""
+        fields = table.get(kind.removeprefix("[]"), {})
+        if step not in fields:
+            near = difflib.get_close_matches(step, fields, 1)
+            hint = f", did you mean {near[0]}?" if near else ""
+            raise UnknownPath(f"{kind.removeprefix('[]') or 'a plain value'} has no field {step!r} (in {path!r}){hint}")
+        kind = fields[step]
+    return kind.removeprefix("[]")

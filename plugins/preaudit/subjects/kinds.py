@@ -1,0 +1,109 @@
+"""The subject kinds: what a check's first parameter may be called, and what that implies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from preaudit.subjects import objects, workload
+from preaudit.subjects.estate import CLUSTER, Estate
+from preaudit.subjects.lens import ReadLog
+from preaudit.subjects.owners import WORKLOAD_SOURCES
+from preaudit.subjects.ref import Subject
+
+
+class Judged(Protocol):
+    """What judging needs of a subject, whatever its kind."""
+
+    log: ReadLog
+
+    @property
+    def ref(self) -> Subject:
+        """The subject as a record names it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectKind:
+    """One kind of subject.
+
+    Attributes:
+        name: the parameter's name in a check.
+        type: the class of the subject.
+        population: all of them, in words.
+        enumerate: the subjects of one item, for a namespace or for "cluster".
+        namespace_sources: sources that must be complete before a namespace's population is known; items stand for
+            each namespace where there are any.
+        cluster_sources: the same for cluster-wide subjects; one item named "cluster" where there are any.
+        must_exist: every cluster has such subjects; an empty population means that they are hidden.
+        ask: what to ask a provider for, where they are hidden.
+    """
+
+    name: str
+    type: type[Any]
+    population: str
+    enumerate: Callable[[Estate, str], Iterable[Judged]]
+    namespace_sources: tuple[str, ...] = ()
+    cluster_sources: tuple[str, ...] = ()
+    must_exist: bool = False
+    ask: str = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Every source that the kind reads."""
+        return tuple(dict.fromkeys((*self.namespace_sources, *self.cluster_sources)))
+
+    def sources_of(self, item_namespace: str) -> tuple[str, ...]:
+        """The sources of one item."""
+        return self.cluster_sources if item_namespace == CLUSTER else self.namespace_sources
+
+
+SUBJECTS: dict[str, SubjectKind] = {
+    kind.name: kind
+    for kind in (
+        SubjectKind(
+            name="container",
+            type=workload.Container,
+            population="every container (init, ordinary, ephemeral) of every workload",
+            enumerate=workload.containers,
+            namespace_sources=WORKLOAD_SOURCES,
+        ),
+        SubjectKind(
+            name="pod",
+            type=workload.Pod,
+            population="every workload's pods, or its template where none runs",
+            enumerate=workload.pods,
+            namespace_sources=WORKLOAD_SOURCES,
+        ),
+        SubjectKind(
+            name="workload",
+            type=workload.Workload,
+            population="every workload",
+            enumerate=workload.workloads,
+            namespace_sources=WORKLOAD_SOURCES,
+        ),
+        SubjectKind(
+            name="namespace",
+            type=objects.Namespace,
+            population="every namespace",
+            enumerate=objects.of_source("namespaces", objects.Namespace),
+            namespace_sources=("namespaces",),
+        ),
+        SubjectKind(
+            name="service_account",
+            type=objects.ServiceAccount,
+            population="every service account",
+            enumerate=objects.of_source("serviceaccounts", objects.ServiceAccount),
+            namespace_sources=("serviceaccounts",),
+        ),
+        SubjectKind(
+            name="secret",
+            type=objects.Secret,
+            population="every Secret that holds a service account token",
+            enumerate=objects.of_source("secrets", objects.Secret),
+            namespace_sources=("secrets",),
+        ),
+    )
+}
+"""Every subject kind by name; literal, so that nothing registers itself."""
