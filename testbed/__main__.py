@@ -1,0 +1,91 @@
+"""Command line of the testbed: ``python -m testbed up`` and the rest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from testbed import access, build, cluster, flags, node, packages
+from testbed.layout import NODES, STATE, TestbedError, api_address
+
+
+def parser() -> argparse.ArgumentParser:
+    """Give the command line's grammar."""
+    top = argparse.ArgumentParser(prog="python -m testbed", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+    commands.add_parser("packages", help="install the Debian packages that are missing")
+    one = commands.add_parser("build", help="build Go programs into the cache and print their paths")
+    one.add_argument("programs", nargs="*", metavar="PROGRAM", help=f"of {', '.join(build.PROGRAMS)} (default: all)")
+    one = commands.add_parser("up", help="bring the cluster up")
+    one.add_argument("--flags", choices=flags.SETS, default="good", help="set of flags (README.md)")
+    commands.add_parser("down", help="take the cluster down, leaving nothing but caches")
+    commands.add_parser("status", help="exit 0 if the cluster is healthy, else say what is not")
+    one = commands.add_parser("kubeconfig", help="print the path of a kubeconfig file")
+    one.add_argument("--user", help="sign a certificate for this user (default: the administrator)")
+    one.add_argument("--group", action="append", default=[], help="group of that user; repeatable")
+    commands.add_parser("images", help="print, as JSON, the images that manifests may use: name -> name@digest")
+    one = commands.add_parser("exec", help="run a command inside a node")
+    one.add_argument("node", choices=NODES)
+    one.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
+    return top
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the command line says; give the exit code."""
+    match options.command:
+        case "packages":
+            packages.install()
+        case "build":
+            for name in options.programs or build.PROGRAMS:
+                if name not in build.PROGRAMS:
+                    raise TestbedError(f"no program {name}: choose of {', '.join(build.PROGRAMS)}")
+                print(build.build(name))
+        case "up":
+            began = time.monotonic()
+            cluster.up(options.flags)
+            print(f"up after {time.monotonic() - began:.1f} s; kubeconfig {access.administrator()}")
+        case "down":
+            cluster.down()
+        case "status":
+            problems = cluster.problems()
+            print("\n".join(problems) or "healthy")
+            return 1 if problems else 0
+        case "kubeconfig":
+            print(_kubeconfig(options))
+        case "images":
+            print(json.dumps(_images(), indent=2))
+        case "exec":
+            words = options.words[1:] if options.words[:1] == ["--"] else options.words
+            line = node.enter(options.node, words or ["bash"])
+            os.execvp(line[0], line)
+    return 0
+
+
+def _kubeconfig(options: argparse.Namespace) -> Path:
+    if options.user:
+        return access.for_user(STATE, options.user, tuple(options.group), f"https://{api_address()}")
+    return access.administrator()
+
+
+def _images() -> dict[str, str]:
+    path = STATE / "images.json"
+    if not path.exists():
+        raise TestbedError("the cluster is down: run `python -m testbed up`")
+    return dict(json.loads(path.read_text()))
+
+
+def main() -> int:
+    """Run the command line; an error of the testbed is one message and exit code 1."""
+    try:
+        return run(parser().parse_args())
+    except TestbedError as problem:
+        print(f"testbed: {problem}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
