@@ -1,0 +1,367 @@
+"""One concurrent pass over a live cluster: every source listed, redacted and written, with how far it was seen."""
+
+from __future__ import annotations
+
+import gc
+import secrets
+import time
+from collections import Counter, abc
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+import preaudit
+from preaudit.collect.discovery import Served, discover
+from preaudit.collect.identity import first_contact, utc
+from preaudit.collect.kubeconfig import load_access
+from preaudit.collect.kubelet import SOURCE as CONFIGZ
+from preaudit.collect.kubelet import kubelets, read_configz
+from preaudit.collect.listing import ListCall, ListReader
+from preaudit.collect.namespaces import read_scope
+from preaudit.collect.objects import Lines
+from preaudit.collect.progress import Progress
+from preaudit.collect.redact import POLICY, Redactor
+from preaudit.collect.transport import Api, Budget
+from preaudit.collect.writer import RewindableWriter
+from preaudit.errors import UsageError
+from preaudit.snapshot import (
+    EVERYWHERE,
+    Collection,
+    SourceStatus,
+    Status,
+    StoredFile,
+    file_name,
+    write_collection,
+)
+from preaudit.source import SOURCES, Source, source_named
+
+AT_ONCE = 4
+"""Sources that are read at the same time; the API server shares the machine with what it serves."""
+MAX_NAMESPACE_LISTS = 2000
+"""Namespaces in which one source is listed singly, where listing it everywhere is forbidden."""
+LEGACY_TOKEN = "kubernetes.io/service-account-token"  # noqa: S105 - the type's name
+NOT_ASKED_FOR = "not asked for: Secrets are read only with --read secrets-metadata"
+
+
+def collect_cluster(
+    folder: Path,
+    *,
+    sources: abc.Collection[str],
+    kubeconfig: str | None,
+    context: str | None,
+    namespaces: Sequence[str] | None,
+    read: abc.Collection[str],
+    redaction_key: bytes | None,
+    kubelet_ca: str | None,
+    now: datetime,
+    progress: Progress,
+) -> Collection:
+    """Read `sources` from a live cluster into a snapshot.
+
+    Namespaces are always read too, and nodes where the kubelets' configuration is asked for.
+
+    Args:
+        folder: the snapshot's folder; made if it is missing, must hold no snapshot.
+        sources: names of `preaudit.source.SOURCES`.
+        kubeconfig: file, or None for kubectl's order of places.
+        context: its context, or None for the current one.
+        namespaces: the declared scope, or None for the whole cluster.
+        read: the ``--read`` words.
+        redaction_key: HMAC key of the redaction; None makes one for this run.
+        kubelet_ca: PEM file of the CA that signed the kubelets' serving certificates.
+        now: start of the collection, UTC.
+        progress: is told how far it is.
+
+    Raises:
+        TargetError: there is no such cluster, it cannot be reached, or it refuses the credentials.
+        UsageError: an option cannot be used as given.
+    """
+    wanted = _wanted(sources)
+    known_words = {source.opt_in for source in SOURCES.values()} - {""}
+    for word in read:
+        if word not in known_words:
+            raise UsageError(f"--read {word}: unknown, known are: {', '.join(sorted(known_words))}")
+    if namespaces is not None and not namespaces:
+        raise UsageError("the list of namespaces is empty; name one with --namespace or leave it out")
+    if redaction_key is not None and len(redaction_key) < 16:
+        raise UsageError("the redaction key is shorter than 16 bytes; make one: head -c 32 /dev/urandom > KEYFILE")
+    api = Api(load_access(kubeconfig, context))
+    run = _Run(api, folder, wanted, namespaces, frozenset(read), redaction_key, kubelet_ca, now, progress)
+    collecting = gc.isenabled()
+    gc.disable()  # bulk decoding makes no cycles, and the collector costs more than the parser
+    try:
+        return run.collect()
+    finally:
+        api.stop()
+        api.access.pool.clear()
+        progress.close()
+        if collecting:
+            gc.enable()
+
+
+def _wanted(sources: abc.Collection[str]) -> list[Source]:
+    """The sources to read, the large ones first."""
+    names = {source_named(name).name for name in sources} | {"namespaces"}
+    if CONFIGZ in names:
+        names.add("nodes")
+    first = ("namespaces", "pods", "configmaps", "replicasets.apps")
+    ordered = [name for name in first if name in names] + [name for name in SOURCES if name in names - set(first)]
+    return [SOURCES[name] for name in ordered]
+
+
+class _Run:
+    """The state of one collection."""
+
+    def __init__(
+        self,
+        api: Api,
+        folder: Path,
+        wanted: list[Source],
+        scope: Sequence[str] | None,
+        read: frozenset[str],
+        key: bytes | None,
+        kubelet_ca: str | None,
+        now: datetime,
+        progress: Progress,
+    ) -> None:
+        self.api = api
+        self.folder = folder
+        self.wanted = wanted
+        self.scope = None if scope is None else tuple(sorted(set(scope)))
+        self.read_words = read
+        self.key = key or secrets.token_bytes(32)
+        self.key_given = key is not None
+        self.kubelet_ca = kubelet_ca
+        self.now = now
+        self.progress = progress
+        self.counts: Counter[str] = Counter()
+        self.files: list[StoredFile] = []
+        self.notes = list(api.access.notes)
+        self._begin = time.monotonic()
+
+    def clock(self) -> datetime:
+        """The present time on the run's clock, which no jump of the machine's clock disturbs."""
+        return self.now + timedelta(seconds=time.monotonic() - self._begin)
+
+    def time(self) -> str:
+        """The present time as it is recorded."""
+        return utc(self.clock())
+
+    def collect(self) -> Collection:
+        """Everything, in order: contact, scope, lists, kubelets, ``collection.json``."""
+        target, identity = first_contact(self.api, self.clock())
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.progress.start(len(self.wanted))
+        statuses, seen = self._lists()
+        statuses = self._doubt_unconfirmed(statuses, seen)
+        statuses += self._configz()
+        names, complete, kube_system = self._namespaces(statuses, seen)
+        nodes = next((status for status in statuses if status.source == "nodes"), None)
+        target = msgspec.structs.replace(
+            target,
+            cluster_uid=target.cluster_uid or kube_system,
+            nodes=nodes.count if nodes is not None and nodes.status is Status.COLLECTED else None,
+        )
+        collection = Collection(
+            started=utc(self.now),
+            finished=self.time(),
+            tool_version=preaudit.__version__,
+            target=target,
+            identity=identity,
+            scope_namespaces=self.scope,
+            namespaces=names,
+            namespaces_complete=complete,
+            read=tuple(sorted(self.read_words)),
+            redaction={
+                "policy": POLICY,
+                "key": "file" if self.key_given else "per-pack",
+                "counts": dict(sorted(self.counts.items())),
+            },
+            sources=tuple(sorted(statuses, key=lambda status: (status.source, status.namespace, status.object))),
+            files=tuple(sorted(self.files, key=lambda stored: stored.name)),
+            notes=tuple(self.notes),
+        )
+        write_collection(self.folder, collection)
+        return collection
+
+    def _lists(self) -> tuple[list[SourceStatus], set[str]]:
+        """Every source but the kubelets', several at a time; the statuses and the namespaces of objects seen."""
+        listed = [source for source in self.wanted if source.name != CONFIGZ]
+        if self.scope is not None:
+            left_out = [source.name for source in listed if not source.namespaced and source.name != "namespaces"]
+            if left_out:
+                self.notes.append(
+                    f"Outside the declared scope (--namespace), so not read: {', '.join(sorted(left_out))}."
+                )
+            listed = [source for source in listed if source.namespaced or source.name == "namespaces"]
+        served = discover(self.api, listed, Budget(seconds=120))
+        statuses: list[SourceStatus] = []
+        seen: set[str] = set()
+        readers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="list")
+        ahead = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="page")
+        try:
+            futures: list[Future[_Outcome]] = []
+            for source in listed:
+                futures.append(
+                    readers.submit(self._source, source, served[source.name], ahead, futures[0] if futures else None)
+                )
+            for future in futures:
+                outcome = future.result()
+                statuses += outcome.statuses
+                seen |= outcome.namespaces
+                self.counts += outcome.counts
+                self.files += outcome.files
+        except BaseException:
+            self.api.stop()
+            raise
+        finally:
+            readers.shutdown(cancel_futures=True)
+            ahead.shutdown(cancel_futures=True)
+        return statuses, seen
+
+    def _source(
+        self, source: Source, served: Served, ahead: ThreadPoolExecutor, first: Future[_Outcome] | None
+    ) -> _Outcome:
+        """Read one source, everywhere or in single namespaces; runs in a thread of its own."""
+        self.progress.source_started(source.name)
+        metadata_only = source.name == "secrets"
+        redactor = Redactor(self.key)
+        lines = Lines(source, redactor, {"type": LEGACY_TOKEN} if metadata_only else None)
+        writer = RewindableWriter(self.folder, source.name)
+        reader = ListReader(
+            self.api, lines, writer, ahead, lambda objects: self.progress.page(source.name, objects)
+        )
+        outcome = _Outcome()
+        budget = Budget()
+        try:
+            if source.opt_in and source.opt_in not in self.read_words:
+                outcome.statuses.append(SourceStatus(source=source.name, status=Status.FORBIDDEN, cause=NOT_ASKED_FOR))
+            elif served.status is not None:
+                outcome.statuses.append(
+                    SourceStatus(source=source.name, status=served.status, cause=served.cause, call="GET /apis",
+                                 started=self.time(), finished=self.time())
+                )  # fmt: skip
+            elif self.scope is not None and source.name == "namespaces":
+                outcome.statuses += read_scope(self.api, self.scope, lines, writer, self.time)
+                outcome.names = set(self.scope)
+            else:
+                call = ListCall(source, served.version, fields=f"type={LEGACY_TOKEN}" if metadata_only else "",
+                                metadata_only=metadata_only)  # fmt: skip
+                self._list(call, reader, budget, outcome, first)
+        finally:
+            stored = writer.close()
+        if stored.lines:
+            outcome.files.append(stored)
+        else:
+            (self.folder / stored.name).unlink()
+        if source.name == "namespaces" and self.scope is None:
+            outcome.names = {
+                msgspec.json.decode(line)["metadata"]["name"] for line in self._stored_lines("namespaces")
+            }
+        outcome.namespaces = reader.namespaces - {""}
+        outcome.counts = redactor.counts
+        done = [status.status.value for status in outcome.statuses if status.status is not Status.COLLECTED]
+        self.progress.source_done(source.name, stored.lines, done[0] if done else Status.COLLECTED.value)
+        return outcome
+
+    def _list(
+        self, call: ListCall, reader: ListReader, budget: Budget, outcome: _Outcome, first: Future[_Outcome] | None
+    ) -> None:
+        """List everywhere; where that is forbidden, or a scope is declared, in each namespace that is known."""
+        if self.scope is not None:
+            single: abc.Iterable[str] = self.scope
+        else:
+            status, code = self._one(call, reader, budget)
+            outcome.statuses.append(status)
+            if code != 403 or not call.source.namespaced or first is None:
+                return
+            single = sorted(first.result().names)[:MAX_NAMESPACE_LISTS]
+        for namespace in single:
+            one = ListCall(call.source, call.version, namespace, call.fields, call.metadata_only)
+            outcome.statuses.append(self._one(one, reader, budget)[0])
+
+    def _one(self, call: ListCall, reader: ListReader, budget: Budget) -> tuple[SourceStatus, int]:
+        started = self.time()
+        end = reader.read(call, budget)
+        status = SourceStatus(
+            source=call.source.name,
+            namespace=call.namespace,
+            status=end.status,
+            cause=end.cause,
+            call=call.text,
+            count=end.count,
+            resource_version=end.resource_version,
+            started=started,
+            finished=self.time(),
+        )
+        return status, end.code
+
+    def _configz(self) -> list[SourceStatus]:
+        """The kubelets' configuration, where it is asked for and nodes are within the scope."""
+        if not any(source.name == CONFIGZ for source in self.wanted) or self.scope is not None:
+            return []
+        self.progress.source_started(CONFIGZ)
+        redactor = Redactor(self.key)
+        writer = RewindableWriter(self.folder, CONFIGZ)
+        try:
+            found = kubelets(self._stored_lines("nodes"))
+            statuses = read_configz(self.api.access, found, self.kubelet_ca, redactor, writer.write, self.time)
+        finally:
+            stored = writer.close()
+        if stored.lines:
+            self.files.append(stored)
+        else:
+            (self.folder / stored.name).unlink()
+        if not statuses:
+            cause = "no node is known whose kubelet could be asked"
+            statuses = [SourceStatus(source=CONFIGZ, status=Status.ERROR, cause=cause)]
+        self.counts += redactor.counts
+        self.progress.page(CONFIGZ, stored.lines)
+        self.progress.source_done(CONFIGZ, stored.lines, statuses[0].status.value)
+        return statuses
+
+    def _doubt_unconfirmed(self, statuses: list[SourceStatus], seen: set[str]) -> list[SourceStatus]:
+        """Empty lists of a namespace that nobody confirmed may be those of one that does not exist."""
+        unconfirmed = {
+            status.namespace
+            for status in statuses
+            if status.source == "namespaces" and status.namespace != EVERYWHERE and status.status is not Status.COLLECTED
+        } - seen
+        cause = "the list is empty, and whether the namespace exists could not be confirmed"
+        return [
+            msgspec.structs.replace(status, status=Status.ERROR, cause=cause)
+            if status.namespace in unconfirmed and status.status is Status.COLLECTED
+            else status
+            for status in statuses
+        ]
+
+    def _namespaces(self, statuses: list[SourceStatus], seen: set[str]) -> tuple[tuple[str, ...], bool, str]:
+        """Every namespace known by name, whether these are all, and the UID of kube-system."""
+        listed = [msgspec.json.decode(line)["metadata"] for line in self._stored_lines("namespaces")]
+        names = {metadata["name"] for metadata in listed} | seen | set(self.scope or ())
+        complete = all(status.status is Status.COLLECTED for status in statuses if status.source == "namespaces")
+        kube_system = next((entry.get("uid", "") for entry in listed if entry["name"] == "kube-system"), "")
+        return tuple(sorted(names)), complete, kube_system
+
+    def _stored_lines(self, source: str) -> abc.Iterator[bytes]:
+        """Lines that this run has written."""
+        path = self.folder / file_name(source)
+        if path.exists():
+            with path.open("rb") as stream:
+                yield from stream
+
+
+class _Outcome:
+    """What reading one source gave."""
+
+    def __init__(self) -> None:
+        self.statuses: list[SourceStatus] = []
+        self.files: list[StoredFile] = []
+        self.counts: Counter[str] = Counter()
+        self.namespaces: set[str] = set()
+        """Namespaces of the objects that were read."""
+        self.names: set[str] = set()
+        """For the source "namespaces": their names."""

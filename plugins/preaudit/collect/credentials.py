@@ -1,0 +1,182 @@
+"""What a credential looks like: rules on a value and on the name it is given under.
+
+Every rule is linear in the length of the value, as values come from the cluster and may be a megabyte long.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+
+MAX_SCANNED = 2**20
+"""Characters of a value that are looked at; etcd holds no longer ones."""
+_MAX_LINES = 20_000
+
+_NAME = re.compile(
+    r"pass(?:wd|word|wort|phrase|code)|(?:^|[_.\-])(?:pwd|pw|pass)(?:$|[_.\-])|secret|token|api[_.\-]?key"
+    r"|access[_.\-]?key|private[_.\-]?key|signing[_.\-]?key|encryption[_.\-]?key|account[_.\-]?key|master[_.\-]?key"
+    r"|shared[_.\-]?key|license[_.\-]?key|credential|connection[_.\-]?string|(?:^|[_.\-])dsn(?:$|[_.\-])"
+    r"|(?:^|[_.\-])auth(?:$|[_.\-]?(?:key|code|hash))|dockerconfigjson|htpasswd|(?:^|[_.\-])bearer(?:$|[_.\-])"
+)
+"""Names that say "credential", in lower case with words split by "_"."""
+_NAME_OF_SOMETHING_ELSE = re.compile(
+    r"[_.\-](?:file|files|path|paths|dir|directory|folder|name|names|namespace|ref|url|uri|endpoint|endpoints|host|port"
+    r"|ttl|timeout|expiry|expiration|expires|lifetime|duration|interval|age|seconds|minutes|hours|days|length|size|type"
+    r"|algorithm|alg|method|mode|policy|provider|issuer|audience|scope|scopes|enabled|disabled|required|count|limit"
+    r"|version|header|field|prefix|suffix|class|backend|engine|mount|rotation|store|location|key[_.\-]?id|id|volume"
+    r"|manager|driver|format|review|reviewer|controller|label|selector|format|strength|min|max)$"
+)
+"""Names that end like this name something about a credential, not the credential."""
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_REFERENCE = re.compile(
+    r"(?:true|false|yes|no|on|off|null|none|nil|enabled|disabled|default|required|optional|auto|-?[0-9]{1,4}"
+    r"|[0-9]+(?:ms|s|m|h|d)|\$\([A-Za-z0-9_.\-]+\)|\$\{[^}]*\}|\$[A-Za-z_][A-Za-z0-9_]*|\{\{[^}]*\}\}|<[^>]*>"
+    r"|\*+|x{3,}|(?:/|\./|\.\./|~/)[^\s:@]*|file:/[^\s@]*|arn:[^\s@]*"
+    r"|(?:vault|ref\+[a-z]+|secretref|op|sops|gcpsm|awssm|azurekv)[:+][^\s@]*"
+    r"|projects/[^\s@]+/secrets/[^\s@]*|[a-z][a-z0-9+.\-]{1,20}://[^\s@?]*)",
+    re.IGNORECASE,
+)
+"""Values that point at a credential, or are a mere switch, number, path or duration."""
+
+_SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
+    ("private-key", ("PRIVATE KEY",), re.compile(r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----")),
+    ("jwt", ("eyJ",), re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*")),
+    ("aws-key", ("AKIA", "ASIA"), re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
+    ("gcp-key", ("AIza",), re.compile(r"\bAIza[A-Za-z0-9_\-]{35}")),
+    ("gcp-service-account", ("private_key",), re.compile(r"\"private_key(?:_id)?\"\s*:\s*\"[^\"]{8}")),
+    ("azure-key", ("AccountKey", "SharedAccessKey", "sig="), re.compile(
+        r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{20,}|[?&]sig=[A-Za-z0-9%+/]{20,}")),
+    ("github-token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), re.compile(
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})")),
+    ("gitlab-token", ("glpat-",), re.compile(r"\bglpat-[A-Za-z0-9_\-]{16,}")),
+    ("slack-token", ("xox", "hooks.slack.com"), re.compile(
+        r"\bxox[abeoprs]-[A-Za-z0-9\-]{10,}|hooks\.slack\.com/services/[A-Za-z0-9/]{20,}")),
+    ("stripe-key", ("_live_",), re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}")),
+    ("npm-token", ("npm_",), re.compile(r"\bnpm_[A-Za-z0-9]{30,}")),
+    ("basic-auth", ("asic ", "earer "), re.compile(r"\b(?:[Bb]asic [A-Za-z0-9+/]{8,}={0,2}|[Bb]earer [\w.~+/\-]{12,})")),
+)  # fmt: skip
+"""Rule, literals of which one must occur (a fast filter), pattern."""
+
+SHAPE_LITERALS = tuple(literal.encode() for _, literals, _ in _SHAPES for literal in literals)
+"""Bytes without which no shape rule can hit; for filtering whole objects at once."""
+
+_USERINFO = re.compile(r"\b([A-Za-z][A-Za-z0-9+.\-]{0,30}://)([^\s/?#@\"'<>]{1,512})@")
+_GO_DSN = re.compile(r"[A-Za-z0-9_.\-]{1,64}:[^\s@/]{1,256}@(?:tcp|unix|udp)\(")
+_PAIR_DSN = re.compile(r"(?i)\b(?:password|pwd)\s*=\s*[^\s;]{1,256}")
+_ASSIGNED = re.compile(r"\s*(?:-\s+|export\s+|set\s+|ENV\s+)?[\"']?([A-Za-z0-9_.\-]{2,128})[\"']?\s*[:=]>?\s*(\S.*)")
+_JSON_PAIR = re.compile(r"\"([A-Za-z0-9_.\-]{2,128})\"\s*:\s*\"([^\"\\]{1,1024})\"")
+_SHELL_PAIR = re.compile(r"(?:^|[\s;&|(?\"'])-{0,2}([A-Za-z_][A-Za-z0-9_.\-]{1,127})=(\"[^\"]*\"|'[^']*'|[^\s;&|)]+)")
+_SHELL_FLAG = re.compile(r"(?:^|\s)--?([A-Za-z][A-Za-z0-9_.\-]{1,127})\s+(\"[^\"]*\"|'[^']*'|[^\s;&|)\-][^\s;&|)]*)")
+_CURL_USER = re.compile(r"(?:^|\s)(?:-u|--user)[\s=]+[\"']?[^\s:\"']{1,64}:[^\s\"'$]{1,256}")
+
+
+def credential_name(name: str) -> bool:
+    """Whether a name (of a variable, key, flag, header) says that its value is a credential."""
+    words = _CAMEL.sub("_", name[:256]).lower().strip("-_. ")
+    return _NAME.search(words) is not None and _NAME_OF_SOMETHING_ELSE.search(words) is None
+
+
+def mere_reference(value: str) -> bool:
+    """Whether a value is empty, a switch, a small number, a path, a plain URL or points at a credential."""
+    text = value.strip().strip("\"'").strip()
+    return not text or _REFERENCE.fullmatch(text[:4096]) is not None
+
+
+def shape_hits(text: str) -> list[str]:
+    """Rules that the form of a text alone meets, whatever its name: keys, tokens, URLs with userinfo, DSNs."""
+    scanned = text[:MAX_SCANNED]
+    hits = [
+        rule
+        for rule, literals, pattern in _SHAPES
+        if any(literal in scanned for literal in literals) and pattern.search(scanned)
+    ]
+    if "@" in scanned:
+        if "://" in scanned and any(_counts(match[2]) for match in _USERINFO.finditer(scanned)):
+            hits.append("url-userinfo")
+        elif _GO_DSN.search(scanned):
+            hits.append("dsn")
+    return hits
+
+
+def _counts(userinfo: str) -> bool:
+    """Whether userinfo holds a password or token, rather than a variable reference or a bare user name."""
+    user, colon, password = userinfo.partition(":")
+    if colon:
+        return bool(password) and not (password.startswith(("$", "{{", "<")))
+    return len(user) >= 16
+
+
+def hits_for(name: str, value: str) -> list[str]:
+    """Every rule that a named value meets, sorted; empty for an ordinary one."""
+    hits = set(shape_hits(value))
+    if credential_name(name) and not mere_reference(value):
+        hits.add("credential-name")
+    hits.update(text_hits(value))
+    return sorted(hits)
+
+
+def text_hits(text: str) -> list[str]:
+    """Rules met by credentials inside a longer text: a configuration file, a connection string, a script."""
+    scanned = text[:MAX_SCANNED]
+    hits = []
+    if _PAIR_DSN.search(scanned) and (("=" in scanned and ";" in scanned) or "host=" in scanned):
+        hits.append("dsn")
+    if _assignments(scanned):
+        hits.append("credential-in-text")
+    return hits
+
+
+def _assignments(text: str) -> bool:
+    lowered = text.lower()
+    if not any(word in lowered for word in ("pass", "secret", "token", "key", "cred", "pwd", "auth", "dsn")):
+        return False
+    for line in text.split("\n", _MAX_LINES)[:_MAX_LINES]:
+        match = _ASSIGNED.match(line[:4096])
+        if match and _is_credential(match[1], match[2]):
+            return True
+    return any(_is_credential(match[1], match[2]) for match in _JSON_PAIR.finditer(text)) or any(
+        _is_credential(match[1], match[2]) for match in _SHELL_PAIR.finditer(text)
+    )
+
+
+def _is_credential(name: str, value: str) -> bool:
+    bare = value.strip().rstrip(",;").strip().strip("\"'")
+    return len(bare) > 1 and credential_name(name) and not mere_reference(bare) and not bare.startswith(("{", "[", "|"))
+
+
+def argument_hits(text: str) -> list[str]:
+    """Every rule that one element of a command line meets, without regard to its neighbours."""
+    hits = {*shape_hits(text), *text_hits(text)}
+    scanned = text[:MAX_SCANNED]
+    if any(_is_credential(match[1], match[2]) for match in _SHELL_FLAG.finditer(scanned)):
+        hits.add("credential-flag")
+    if _CURL_USER.search(scanned):
+        hits.add("basic-auth")
+    return sorted(hits)
+
+
+def without_userinfo(text: str) -> str:
+    """The text with the userinfo of every URL in it replaced by ``REDACTED``."""
+    return _USERINFO.sub(r"\1REDACTED@", text)
+
+
+def entropy_class(value: str) -> str:
+    """``low``, ``medium`` or ``high``, by Shannon's entropy of the characters and the length."""
+    sample = value[:4096]
+    if len(sample) < 8:
+        return "low"
+    total = len(sample)
+    bits = -sum(count / total * math.log2(count / total) for count in Counter(sample).values())
+    if bits >= 3.5 and total >= 16 and not any(char.isspace() for char in sample):
+        return "high"
+    return "medium" if bits >= 2.5 else "low"
+
+
+def length_class(value: str) -> str:
+    """The length as a range, so that it does not give the value away."""
+    length = len(value)
+    for low, high in ((0, 0), (1, 7), (8, 15), (16, 31), (32, 63), (64, 255), (256, 1023), (1024, 65535)):
+        if length <= high:
+            return f"{low}-{high}" if high else "0"
+    return "65536+"

@@ -1,0 +1,247 @@
+"""From a page of a list to the lines of a snapshot: what is kept of an object, and in which form.
+
+Parts that are kept in clear pass as the bytes that came; only parts with values in them are decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from preaudit.collect.podspec import PodSpecs, redact_pod_spec
+from preaudit.collect.redact import Redactor, escaped, needs_look
+from preaudit.source import METADATA_KEPT, Source
+
+MAX_OBJECT = 16 * 2**20
+"""Longest object that is kept, in bytes after redaction."""
+
+Part = Raw | UnsetType
+_ENCODE = msgspec.json.Encoder().encode
+_DECODE = msgspec.json.Decoder().decode
+_POD_SPEC_PATHS = {
+    "Pod": (),
+    "ReplicationController": ("template", "spec"),
+    "Deployment": ("template", "spec"),
+    "ReplicaSet": ("template", "spec"),
+    "StatefulSet": ("template", "spec"),
+    "DaemonSet": ("template", "spec"),
+    "Job": ("template", "spec"),
+    "CronJob": ("jobTemplate", "spec", "template", "spec"),
+}
+"""Where the pod specification stands within ``spec``."""
+
+
+class Metadata(Struct, omit_defaults=True):
+    """The fields of ``metadata`` that are kept (`METADATA_KEPT`); others are not even decoded."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    labels: Part = UNSET
+    annotations: dict[str, str] | UnsetType | None = UNSET
+    ownerReferences: Part = UNSET  # noqa: N815 - the API's name
+    creationTimestamp: Part = UNSET  # noqa: N815
+    deletionTimestamp: Part = UNSET  # noqa: N815
+    generation: Part = UNSET
+    resourceVersion: Part = UNSET  # noqa: N815
+
+
+class Item(Struct):
+    """One object of a list; the fields that a source keeps are added by `item_type`."""
+
+    metadata: Metadata
+    kind: str = ""
+    apiVersion: str = ""  # noqa: N815
+
+
+def item_type(source: Source) -> type[Item]:
+    """The class that decodes one object of `source`, with what is kept of it and nothing else."""
+    whole = [path for path in source.keep if "." not in path]
+    fields: list[tuple[str, Any, Any]] = [(name, Part, UNSET) for name in whole]
+    split = [path.partition(".") for path in source.keep if "." in path]
+    for parent in dict.fromkeys(head for head, _, _ in split):
+        leaves = [(leaf, Part, UNSET) for head, _, leaf in split if head == parent]
+        inner = msgspec.defstruct(f"{source.kind}_{parent}", leaves)
+        fields.append((parent, inner | None | UnsetType, UNSET))  # type: ignore[operator]
+    return msgspec.defstruct(f"{source.kind}_item", fields, bases=(Item,))
+
+
+class OddObject(Exception):  # noqa: N818 - it names what came
+    """An object that cannot be kept; the text says why."""
+
+
+class Lines:
+    """Turns objects of one source into snapshot lines; one for each thread.
+
+    Args:
+        source: whose objects.
+        redactor: replaces values.
+        fixed: further fields that every line carries, for example a Secret's ``type``.
+    """
+
+    def __init__(self, source: Source, redactor: Redactor, fixed: dict[str, str] | None = None) -> None:
+        self.source = source
+        self.redactor = redactor
+        self.item_type = item_type(source)
+        self._pod_specs = PodSpecs(redactor)
+        self._kept = list(dict.fromkeys(path.partition(".")[0] for path in source.keep if path not in (fixed or {})))
+        self._head = b'{"apiVersion":%b,"kind":%b,"metadata":' % (_ENCODE(source.api_version), _ENCODE(source.kind))
+        self._tail = b"".join(b",%b:%b" % (_ENCODE(name), _ENCODE(value)) for name, value in (fixed or {}).items())
+        self._one = msgspec.json.Decoder(self.item_type)
+
+    def line(self, item: Item) -> bytes:
+        """The snapshot's line for one object (no line break in it).
+
+        Raises:
+            OddObject: it is too large or cannot be encoded.
+        """
+        try:
+            parts = [self._head, self._metadata(item.metadata)]
+            for name in self._kept:
+                value = getattr(item, name)
+                if value is not UNSET and value is not None:
+                    raw = bytes(value) if isinstance(value, Raw) else _ENCODE(value)
+                    parts.append(b',"%b":%b' % (name.encode(), self._part(name, raw)))
+        except RecursionError:
+            raise OddObject(f"{self._shown(item)} is nested too deeply") from None
+        except (msgspec.MsgspecError, UnicodeError, ValueError) as error:
+            raise OddObject(f"{self._shown(item)} cannot be read: {error}") from None
+        parts += (self._tail, b"}")
+        line = b"".join(parts)
+        if len(line) > MAX_OBJECT:
+            raise OddObject(f"{self._shown(item)} is longer than {MAX_OBJECT} bytes")
+        return line
+
+    def repaired(self, raw: Raw) -> Item:
+        """An object whose metadata has unexpected types, with the odd fields left out or put into words.
+
+        Raises:
+            OddObject: it has no name, or is no object at all.
+        """
+        try:
+            node = _DECODE(raw)
+        except RecursionError:
+            raise OddObject("an object is nested too deeply") from None
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            raise OddObject(f"an object cannot be read: {error}") from None
+        metadata = node.get("metadata") if isinstance(node, dict) else None
+        if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+            raise OddObject("an object without a readable name was left out")
+        kept = {key: metadata[key] for key in METADATA_KEPT if metadata.get(key) is not None}
+        for key in ("namespace", "uid"):
+            if not isinstance(kept.get(key, ""), str):
+                raise OddObject(f"object {kept['name'][:80]!r} has a {key} that is no text")
+        annotations = kept.pop("annotations", None)
+        if isinstance(annotations, dict):
+            kept["annotations"] = {
+                key: value if isinstance(value, str) else _ENCODE(value).decode() for key, value in annotations.items()
+            }
+        parts = {name: node[name] for name in self._kept if name in node}
+        for path in self.source.keep:
+            head, dot, _ = path.partition(".")
+            if dot and not isinstance(parts.get(head, {}), dict):
+                del parts[head]
+        try:
+            return self._one.decode(_ENCODE({"metadata": kept, **parts}))
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise OddObject(f"object {kept['name'][:80]!r} cannot be read: {error}") from None
+
+    def _shown(self, item: Item) -> str:
+        name = item.metadata.name[:80]
+        return f"{self.source.kind} {item.metadata.namespace[:80] + '/' if item.metadata.namespace else ''}{name}"
+
+    def _metadata(self, metadata: Metadata) -> bytes:
+        if self.source.kind == "Secret":
+            metadata.annotations = UNSET  # last-applied-configuration of a Secret holds its data
+        elif metadata.annotations:
+            kept = self.redactor.annotations(metadata.annotations)
+            metadata.annotations = {escaped(key): value for key, value in kept.items()} or UNSET
+        else:
+            metadata.annotations = UNSET
+        metadata.labels = self._clear(metadata.labels)
+        metadata.ownerReferences = self._clear(metadata.ownerReferences)
+        return _ENCODE(metadata)
+
+    def _clear(self, part: Part) -> Part:
+        """A part of the metadata that is kept in clear, screened; an explicit null is left out."""
+        if part is UNSET:
+            return UNSET
+        raw = bytes(part)
+        if raw == b"null":
+            return UNSET
+        return Raw(self.redactor.raw(raw)) if needs_look(raw) else part
+
+    def _part(self, name: str, raw: bytes) -> bytes:
+        """One kept top-level field, redacted as its kind needs."""
+        kind = self.source.kind
+        if name == "spec" and kind == "Pod":
+            return self._pod_specs.redact(raw)
+        change = None
+        if name == "spec" and kind in _POD_SPEC_PATHS:
+            change = self._controller_spec
+        elif name in {"data", "binaryData"}:
+            change = self.redactor.values
+        elif name == "status" and b'"message":' in raw:
+            change = self._status
+        elif name == "spec" and kind == "PersistentVolume":
+            change = self._volume
+        return self.redactor.raw(raw) if change is None else self.redactor.changed(raw, change)
+
+    def _controller_spec(self, spec: Any) -> Any:
+        if not isinstance(spec, dict):
+            return self.redactor.token(spec)
+        path = _POD_SPEC_PATHS[self.source.kind]
+        parent: Any = spec
+        for key in path[:-1]:
+            child = parent.get(key)
+            if not isinstance(child, dict):
+                if child is not None:
+                    parent[key] = self.redactor.token(child)
+                return spec
+            _template_metadata(self.redactor, child)
+            parent = child
+        if path[-1] in parent:
+            parent[path[-1]] = redact_pod_spec(self.redactor, parent[path[-1]])
+        for claim in spec.get("volumeClaimTemplates") or ():
+            if isinstance(claim, dict):
+                _template_metadata(self.redactor, claim)
+        return spec
+
+    def _status(self, status: Any) -> Any:
+        """Messages of conditions quote what programs said: they become tokens."""
+        if isinstance(status, dict):
+            for condition in _mappings(status.get("conditions")):
+                if condition.get("message"):
+                    condition["message"] = self.redactor.token(condition["message"])
+        return status
+
+    def _volume(self, spec: Any) -> Any:
+        if isinstance(spec, dict):
+            for kind, key in (("csi", "volumeAttributes"), ("flexVolume", "options")):
+                source = spec.get(kind)
+                if isinstance(source, dict) and key in source:
+                    source[key] = self.redactor.values(source[key])
+        return spec
+
+
+def _template_metadata(redactor: Redactor, template: dict[str, Any]) -> None:
+    """Screen the annotations of a template, and keep of its metadata what is kept of an object's."""
+    metadata = template.get("metadata")
+    if not isinstance(metadata, dict):
+        return
+    kept = {key: metadata[key] for key in METADATA_KEPT if key in metadata}
+    annotations = kept.get("annotations")
+    if isinstance(annotations, dict):
+        kept["annotations"] = redactor.annotations(annotations)
+    elif annotations is not None:
+        kept["annotations"] = redactor.token(annotations)
+    template["metadata"] = kept
+
+
+def _mappings(items: Any) -> Iterable[dict[str, Any]]:
+    return (item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
+
+

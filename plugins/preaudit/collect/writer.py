@@ -1,0 +1,33 @@
+"""A source's file that can be taken back to a mark: a list that expired half-way is read again from its start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from preaudit.snapshot import SourceWriter
+
+if TYPE_CHECKING:
+    import hashlib
+
+
+class Place(NamedTuple):
+    """A position in a source's file."""
+
+    offset: int
+    lines: int
+    sha256: hashlib._Hash
+
+
+class RewindableWriter(SourceWriter):
+    """Appends lines, and can forget those after a mark."""
+
+    def mark(self) -> Place:
+        """The present end of the file."""
+        return Place(self._bytes, self.lines, self._sha256.copy())
+
+    def rewind(self, place: Place) -> None:
+        """Drop every line written after `place`."""
+        self._stream.flush()
+        self._stream.seek(place.offset)
+        self._stream.truncate()
+        self._bytes, self.lines, self._sha256 = place.offset, place.lines, place.sha256.copy()
