@@ -1,0 +1,179 @@
+"""The report for people: one self-contained HTML file that needs no script, no network and no other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from preaudit.evidence.manifest import Manifest
+from preaudit.evidence.record import Record
+from preaudit.render.rows import SubjectLine, field_limit, rows_of, subject_lines
+from preaudit.render.sources import source_looks
+from preaudit.render.summary import COLUMNS, OPEN, WORDS, Counts, RequirementSummary, Summary, summarise
+from preaudit.render.text import Shown, inert, plural, shown, value_text
+from preaudit.snapshot import parse_time
+from preaudit.verdict import Verdict
+
+_CHUNK = 200
+_LITERAL = re.compile(r"``(.+?)``")
+_ICON = {
+    Verdict.PASS: "✓",
+    Verdict.FAIL: "✗",
+    Verdict.UNKNOWN: "?",
+    Verdict.MANUAL: "✎",
+    Verdict.WAIVED: "⚑",
+    Verdict.NOT_APPLICABLE: "\u2013",
+}
+_LEAST_SHARE = 0.8
+
+
+def render_html(records: Sequence[Record], manifest: Manifest, *, reports: Path) -> bytes:
+    """The report as UTF-8.
+
+    Args:
+        records: the records of the pack.
+        manifest: its manifest.
+        reports: the folder that holds ``html/`` with the templates, the style sheet and the script.
+
+    Raises:
+        UsageError: the manifest did not count these records.
+    """
+    summary = summarise(records, manifest)
+    folder = reports / "html"
+    style = (folder / "report.css").read_text(encoding="utf-8")
+    script = (folder / "report.js").read_text(encoding="utf-8")
+    template = _environment(folder).get_template("report.html.j2")
+    stream = template.stream(
+        manifest=manifest,
+        summary=summary,
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        policy=_content_policy(style, script),
+        columns=COLUMNS,
+        words=WORDS,
+        icons=_ICON,
+        open_verdicts=OPEN,
+        parameters={parameter.name: parameter for parameter in manifest.profile.parameters},
+        looks={look.source: look for look in source_looks(manifest.sources)},
+        anchors=_anchors(summary),
+        left_out=_by_reason(manifest.left_out, "requirement"),
+        deselected=_by_reason(manifest.deselected, "item"),
+        rows=_rows(summary),
+        subjects=_subjects,
+        bar_segments=_bar,
+        plural=plural,
+        local_time=_local_time,
+    )
+    stream.enable_buffering(_CHUNK)
+    document = bytearray()
+    for chunk in stream:
+        # A lone surrogate is made visible by `inert`; what escapes it must not stop the report.
+        document += chunk.encode(errors="replace")
+    return bytes(document)
+
+
+def _environment(folder: Path) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(foreign=_foreign, paragraph=_paragraph, number=_number, value=value_text)
+    return environment
+
+
+def _foreign(text: Shown | str, limit: int = 80) -> Markup:
+    """A foreign text isolated from its surroundings; where it was cut, the whole stands in the title."""
+    one = text if isinstance(text, Shown) else shown(text, limit)
+    if one.whole:
+        return Markup('<bdi title="{}">{}</bdi>').format(one.whole, one.text)
+    return Markup("<bdi>{}</bdi>").format(one.text)
+
+
+def _paragraph(text: str) -> Markup:
+    """A docstring's paragraph: white space collapsed, literals as code, everything else escaped."""
+    parts = _LITERAL.split(" ".join(text.split()))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(inert(part)) if number % 2 else escape(inert(part))
+        for number, part in enumerate(parts)
+    )
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def _content_policy(style: str, script: str) -> str:
+    """Only this file's own style and script, by their hashes; nothing is fetched, nothing is sent."""
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _anchors(summary: Summary) -> dict[str, str]:
+    """An id in the page for every requirement; ids of foreign requirements may hold anything."""
+    anchors: dict[str, str] = {}
+    taken: set[str] = set()
+    for number, requirement in enumerate(summary.requirements):
+        name = requirement.entry.id
+        anchor = f"req-{re.sub(r'[^A-Za-z0-9_-]', '-', name)[:60]}"
+        if anchor in taken:
+            anchor = f"{anchor}-{number}"
+        taken.add(anchor)
+        anchors[name] = anchor
+    return anchors
+
+
+def _by_reason(entries: Sequence[dict[str, str]], key: str) -> list[tuple[str, list[str]]]:
+    """``(reason, what was left out for it)``, the reasons in the order of their first mention."""
+    grouped: dict[str, list[str]] = {}
+    for entry in entries:
+        grouped.setdefault(entry.get("reason", ""), []).append(entry.get(key, ""))
+    return list(grouped.items())
+
+
+def _rows(summary: Summary) -> Callable[..., Iterator[Any]]:
+    limit = field_limit(sum(len(requirement.open) for requirement in summary.requirements))
+    return lambda requirement: rows_of(requirement, limit)
+
+
+def _subjects(requirement: RequirementSummary) -> list[SubjectLine]:
+    return subject_lines(requirement.fails)
+
+
+def _bar(counts: Counts) -> list[tuple[Verdict, float, float]]:
+    """``(verdict, start, width)`` in percent; a verdict that occurs is never too thin to be seen."""
+    total = counts.total
+    if not total:
+        return []
+    shares = [(verdict, max(100 * counts[verdict] / total, _LEAST_SHARE)) for verdict in COLUMNS if counts[verdict]]
+    scale = 100 / sum(share for _, share in shares)
+    found, start = [], 0.0
+    for verdict, share in shares:
+        found.append((verdict, round(start, 2), round(share * scale, 2)))
+        start += share * scale
+    return found
+
+
+def _local_time(time: str, offset: str) -> str:
+    """``2026-11-22 13:00:00 +01:00`` of a UTC time and an offset; "" where the offset is not known."""
+    match = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", offset)
+    if not match or not time:
+        return ""
+    minutes = int(match[2]) * 60 + int(match[3])
+    if minutes >= 24 * 60:
+        return ""
+    zone = timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes))
+    return parse_time(time).astimezone(zone).isoformat(sep=" ", timespec="seconds")

@@ -1,0 +1,113 @@
+"""Foreign text made safe to show: control characters visible, lengths bounded, values on one line."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from preaudit.evidence.record import Record, Subject
+
+REDACTED = "$redacted"
+_LONGEST_TITLE = 2_000
+_STACKED_MARKS = 3
+_INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+_LITERAL = re.compile(r"``(.+?)``", re.DOTALL)
+
+
+def inert(text: str) -> str:
+    r"""The text with everything visible that could steer a terminal, a parser or the reading order.
+
+    C0 control characters become their pictures (ESC is "␛"); every other character that is not printable (C1, bidi
+    overrides and isolates, zero-width and tag characters, surrogates, odd spaces) becomes ``⟨U+202E⟩``. Of combining
+    marks piled on one letter only the first three stay marks. Markup is left as it is: escaping belongs to the format.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    parts: list[str] = []
+    marks = 0
+    for character in text:
+        code = ord(character)
+        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        if code < 0x20:
+            parts.append(chr(0x2400 + code))
+        elif code == 0x7F:
+            parts.append("\u2421")
+        elif not character.isprintable() or character in _INVISIBLE_LETTERS or marks > _STACKED_MARKS:
+            parts.append(f"⟨U+{code:04X}⟩")
+        else:
+            parts.append(character)
+    return "".join(parts)
+
+
+def prose(text: str) -> str:
+    """A paragraph on one line: white space collapsed, literal marks (double backticks) gone, then `inert`."""
+    return inert(_LITERAL.sub(r"\1", " ".join(text.split())))
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters: what is too long loses its middle, because names differ at both ends."""
+    if len(text) <= limit:
+        return text
+    head = limit // 2
+    tail = limit - 1 - head
+    return f"{text[:head]}…{text[len(text) - tail :] if tail else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A foreign text as it is shown, and the whole of it where the shown one was cut.
+
+    Attributes:
+        text: inert and at most as long as was asked.
+        whole: inert, "" when `text` is all there is; itself bounded, and says so.
+    """
+
+    text: str
+    whole: str = ""
+
+
+def shown(text: str, limit: int) -> Shown:
+    """`text` for display in at most `limit` characters."""
+    if len(text) <= limit:
+        short = inert(text)
+        if len(short) <= limit:
+            return Shown(short)
+        return Shown(cut(short, limit), cut(short, _LONGEST_TITLE))
+    # Cut before it is made inert as well: a value of megabytes must not be walked through character by character.
+    whole = text if len(text) <= _LONGEST_TITLE else cut(text, _LONGEST_TITLE) + f" ({len(text)} characters in all)"
+    return Shown(cut(inert(cut(text, limit)), limit), inert(whole))
+
+
+def value_text(value: Any) -> str:
+    """An observed value on one line: JSON, redacted values named as such; not yet `inert`."""
+    if isinstance(value, dict) and isinstance(facts := value.get(REDACTED), dict):
+        length = facts.get("length")
+        return "(redacted)" if length is None else f"(redacted, length {length})"
+    return msgspec.json.encode(value).decode()
+
+
+def subject_name(subject: Subject) -> str:
+    """``shop/DaemonSet/agent``, ``ClusterRole/admin``; not yet `inert`."""
+    return "/".join(part for part in (subject.namespace, subject.kind, subject.name) if part)
+
+
+def record_name(record: Record) -> str:
+    """The record's subject, or its namespace where there is none; not yet `inert`."""
+    return subject_name(record.subject) if record.subject else record.namespace
+
+
+def short_reason(record: Record) -> str:
+    """The reason without the part of the subject that stands beside it anyway; not yet `inert`."""
+    within = record.subject.within if record.subject else ""
+    if within and record.reason.startswith(f"{within}."):
+        return record.reason[len(within) + 1 :]
+    return record.reason
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 subject``, ``1,204 subjects``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
