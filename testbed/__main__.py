@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import time
 from pathlib import Path
 
-from testbed import access, build, cluster, flags, node, packages
-from testbed.layout import NODES, STATE, TestbedError, api_address
+from testbed import access, build, cluster, faults, flags, node, packages, proxy
+from testbed.layout import NODES, STATE, TestbedError, api_address, node_address
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,6 +29,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--user", help="sign a certificate for this user (default: the administrator)")
     one.add_argument("--group", action="append", default=[], help="group of that user; repeatable")
     commands.add_parser("images", help="print, as JSON, the images that manifests may use: name -> name@digest")
+    one = commands.add_parser("proxy", help="serve a fault proxy until interrupted (README.md)")
+    one.add_argument("--upstream", default="api", help=f"api (default), {', '.join(NODES)} (its kubelet) or an https URL")
+    one.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any)")
+    one.add_argument("--rules", type=Path, help="JSON file of rules; read again when it changes")
+    one.add_argument("--seconds", type=float, default=86400, help="end after this time (default: a day)")
     one = commands.add_parser("exec", help="run a command inside a node")
     one.add_argument("node", choices=NODES)
     one.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
@@ -58,11 +64,28 @@ def run(options: argparse.Namespace) -> int:
             print(_kubeconfig(options))
         case "images":
             print(json.dumps(_images(), indent=2))
+        case "proxy":
+            serve(options.upstream, options.port, options.rules, options.seconds)
         case "exec":
             words = options.words[1:] if options.words[:1] == ["--"] else options.words
             line = node.enter(options.node, words or ["bash"])
             os.execvp(line[0], line)
     return 0
+
+
+def serve(upstream: str, port: int, rules: Path | None, seconds: float) -> None:
+    """Serve a fault proxy until interrupted or the time is over."""
+    known = {"api": api_address(), **{name: f"{node_address(name)}:10250" for name in NODES}}
+    url = f"https://{known[upstream]}" if upstream in known else upstream
+    seen, deadline = 0, time.monotonic() + seconds
+    with proxy.FaultProxy(url, port=port) as running, contextlib.suppress(KeyboardInterrupt):
+        print(json.dumps({"url": running.url, "kubeconfig": str(running.kubeconfig())}), flush=True)
+        while time.monotonic() < deadline:
+            changed = rules.stat().st_mtime_ns if rules else 0
+            if rules and changed != seen:
+                running.set_rules(faults.from_json(rules.read_text()))
+                seen = changed
+            time.sleep(0.2)
 
 
 def _kubeconfig(options: argparse.Namespace) -> Path:
