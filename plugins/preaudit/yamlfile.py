@@ -7,16 +7,19 @@ scalar ones, and aliases that would blow up are errors that name file and line.
 
 from __future__ import annotations
 
+import copy
 import math
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 from yaml._yaml import CParser
 
 from preaudit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 MAX_BYTES = 4 * 2**20
 """Longest user-written file."""
@@ -25,8 +28,9 @@ MAX_NODES = 2_000_000
 MAX_DEPTH = 100
 
 _INT = re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*\.[0-9_]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+")
-_NOT_A_NUMBER = {".nan": math.nan, ".NaN": math.nan, ".NAN": math.nan}
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*\.[0-9_]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
+)
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True),
@@ -37,7 +41,7 @@ _PREFIX = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_PREFIX + name for name in ("str", "int", "float", "bool", "null"))
 _NO_TAG = (None, "!")
 
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 class Document:
@@ -49,7 +53,7 @@ class Document:
         first_line: the line on which it begins.
     """
 
-    def __init__(self, name: str, data: Any, lines: dict[Path_, int], first_line: int) -> None:
+    def __init__(self, name: str, data: Any, lines: dict[KeyPath, int], first_line: int) -> None:
         self.name = name
         self.data = data
         self.first_line = first_line
@@ -57,7 +61,7 @@ class Document:
 
     def line(self, *keys: str | int) -> int:
         """The line of a key or list element; of the nearest one above it that the file has, where it has none."""
-        path: Path_ = keys
+        path: KeyPath = keys
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, self.first_line)
@@ -139,13 +143,13 @@ class _Builder:
     def __init__(self, text: str, name: str, *, with_lines: bool) -> None:
         self._parser = CParser(text)
         self._name = name
-        self._lines: dict[Path_, int] | None = {} if with_lines else None
+        self._lines: dict[KeyPath, int] | None = {} if with_lines else None
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._open: set[str] = set()
         self._nodes = 0
 
     def documents(self) -> Iterator[Document]:
-        get_event = self._parser.get_event
+        get_event: Callable[[], Any] = self._parser.get_event
         while True:
             event = get_event()
             if type(event) is yaml.DocumentStartEvent:
@@ -160,7 +164,7 @@ class _Builder:
             elif type(event) is yaml.StreamEndEvent:
                 return
 
-    def _node(self, event: Any, path: Path_, depth: int) -> Any:
+    def _node(self, event: Any, path: KeyPath, depth: int) -> Any:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             self._fail(event, f"the document has more than {MAX_NODES} values, aliases counted in full")
@@ -187,10 +191,10 @@ class _Builder:
             self._anchors[event.anchor] = data, self._nodes - before + 1
         return data
 
-    def _mapping(self, path: Path_, depth: int) -> dict[str, Any]:
+    def _mapping(self, path: KeyPath, depth: int) -> dict[str, Any]:
         data: dict[str, Any] = {}
         merged: list[dict[str, Any]] = []
-        get_event = self._parser.get_event
+        get_event: Callable[[], Any] = self._parser.get_event
         lines = self._lines
         while type(event := get_event()) is not yaml.MappingEndEvent:
             key = self._key(event)
@@ -214,9 +218,9 @@ class _Builder:
             self._fail(event, "<< merges mappings only")
         return sources
 
-    def _sequence(self, path: Path_, depth: int) -> list[Any]:
+    def _sequence(self, path: KeyPath, depth: int) -> list[Any]:
         data: list[Any] = []
-        get_event = self._parser.get_event
+        get_event: Callable[[], Any] = self._parser.get_event
         lines = self._lines
         while type(event := get_event()) is not yaml.SequenceEndEvent:
             inner = path if lines is None else (*path, len(data))
@@ -230,9 +234,9 @@ class _Builder:
         if type(event) is yaml.AliasEvent:
             value = self._alias(event)
         elif type(event) is yaml.ScalarEvent:
-            if event.implicit[1] or (event.implicit[0] and event.value[:1] not in _NUMBER_STARTS):
-                if event.implicit[1] or event.value not in _WORDS:
-                    return str(event.value)
+            plain_word = event.implicit[0] and event.value[:1] not in _NUMBER_STARTS and event.value not in _WORDS
+            if event.implicit[1] or plain_word:
+                return str(event.value)
             value = self._scalar(event)
         else:
             self._fail(event, "a key must be text")
@@ -267,7 +271,7 @@ class _Builder:
         self._nodes += weight
         if self._nodes > MAX_NODES:
             self._fail(event, f"the document has more than {MAX_NODES} values, aliases counted in full")
-        return value
+        return copy.deepcopy(value) if weight > 1 else value  # who changes one place must not change the other
 
     def _fail(self, event: Any, sentence: str) -> NoReturn:
         raise UsageError(f"{self._name}:{event.start_mark.line + 1}: {sentence}")
@@ -284,9 +288,7 @@ def resolved(text: str) -> Any:
     if _FLOAT.fullmatch(text):
         number = float(text.replace("_", ""))
         return number if math.isfinite(number) else text
-    if text in _NOT_A_NUMBER or text.lstrip("+-").lower() == ".inf":
-        return text  # JSON has no such numbers, and no field of the API takes one
-    return text
+    return text  # .nan and .inf stay text too: JSON has no such numbers, and no field of the API takes one
 
 
 def _integer(text: str) -> Any:
@@ -297,9 +299,9 @@ def _integer(text: str) -> Any:
         return text
     try:
         if digits.startswith("0b"):
-            return sign * int(digits[2:], 2)
+            return sign * int(digits, 0)
         if digits.startswith("0x"):
-            return sign * int(digits[2:], 16)
+            return sign * int(digits, 0)
         if digits.startswith("0") and len(digits) > 1:
             return sign * int(digits.removeprefix("0o").removeprefix("0O") or "0", 8)
         return sign * int(digits)

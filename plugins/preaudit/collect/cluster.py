@@ -6,10 +6,10 @@ import gc
 import secrets
 import time
 from collections import Counter, abc
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,13 +22,11 @@ from preaudit.collect.kubelet import kubelets, read_configz
 from preaudit.collect.listing import ListCall, ListReader
 from preaudit.collect.namespaces import read_scope
 from preaudit.collect.objects import Lines
-from preaudit.collect.progress import Progress
 from preaudit.collect.redact import POLICY, Redactor
 from preaudit.collect.transport import Api, Budget
 from preaudit.collect.writer import RewindableWriter
 from preaudit.errors import UsageError
 from preaudit.snapshot import (
-    EVERYWHERE,
     Collection,
     SourceStatus,
     Status,
@@ -38,6 +36,12 @@ from preaudit.snapshot import (
 )
 from preaudit.source import SOURCES, Source, source_named
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from preaudit.collect.progress import Progress
+
 AT_ONCE = 4
 """Sources that are read at the same time; the API server shares the machine with what it serves."""
 MAX_NAMESPACE_LISTS = 2000
@@ -46,7 +50,7 @@ LEGACY_TOKEN = "kubernetes.io/service-account-token"  # noqa: S105 - the type's 
 NOT_ASKED_FOR = "not asked for: Secrets are read only with --read secrets-metadata"
 
 
-def collect_cluster(
+def collect_cluster(  # noqa: PLR0913 - each is an option of the user's, given by name
     folder: Path,
     *,
     sources: abc.Collection[str],
@@ -88,8 +92,17 @@ def collect_cluster(
         raise UsageError("the list of namespaces is empty; name one with --namespace or leave it out")
     if redaction_key is not None and len(redaction_key) < 16:
         raise UsageError("the redaction key is shorter than 16 bytes; make one: head -c 32 /dev/urandom > KEYFILE")
+    plan = _Plan(
+        wanted=wanted,
+        scope=None if namespaces is None else tuple(sorted(set(namespaces))),
+        read=frozenset(read),
+        key=redaction_key or secrets.token_bytes(32),
+        key_given=redaction_key is not None,
+        kubelet_ca=kubelet_ca,
+        now=now,
+    )
     api = Api(load_access(kubeconfig, context))
-    run = _Run(api, folder, wanted, namespaces, frozenset(read), redaction_key, kubelet_ca, now, progress)
+    run = _Run(api, folder, plan, progress)
     collecting = gc.isenabled()
     gc.disable()  # bulk decoding makes no cycles, and the collector costs more than the parser
     try:
@@ -112,30 +125,26 @@ def _wanted(sources: abc.Collection[str]) -> list[Source]:
     return [SOURCES[name] for name in ordered]
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What one collection is to do: the options, checked."""
+
+    wanted: list[Source]
+    scope: tuple[str, ...] | None
+    read: frozenset[str]
+    key: bytes
+    key_given: bool
+    kubelet_ca: str | None
+    now: datetime
+
+
 class _Run:
     """The state of one collection."""
 
-    def __init__(
-        self,
-        api: Api,
-        folder: Path,
-        wanted: list[Source],
-        scope: Sequence[str] | None,
-        read: frozenset[str],
-        key: bytes | None,
-        kubelet_ca: str | None,
-        now: datetime,
-        progress: Progress,
-    ) -> None:
+    def __init__(self, api: Api, folder: Path, plan: _Plan, progress: Progress) -> None:
         self.api = api
         self.folder = folder
-        self.wanted = wanted
-        self.scope = None if scope is None else tuple(sorted(set(scope)))
-        self.read_words = read
-        self.key = key or secrets.token_bytes(32)
-        self.key_given = key is not None
-        self.kubelet_ca = kubelet_ca
-        self.now = now
+        self.plan = plan
         self.progress = progress
         self.counts: Counter[str] = Counter()
         self.files: list[StoredFile] = []
@@ -144,7 +153,7 @@ class _Run:
 
     def clock(self) -> datetime:
         """The present time on the run's clock, which no jump of the machine's clock disturbs."""
-        return self.now + timedelta(seconds=time.monotonic() - self._begin)
+        return self.plan.now + timedelta(seconds=time.monotonic() - self._begin)
 
     def time(self) -> str:
         """The present time as it is recorded."""
@@ -154,7 +163,7 @@ class _Run:
         """Everything, in order: contact, scope, lists, kubelets, ``collection.json``."""
         target, identity = first_contact(self.api, self.clock())
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.progress.start(len(self.wanted))
+        self.progress.start(len(self.plan.wanted))
         statuses, seen = self._lists()
         statuses = self._doubt_unconfirmed(statuses, seen)
         statuses += self._configz()
@@ -166,18 +175,18 @@ class _Run:
             nodes=nodes.count if nodes is not None and nodes.status is Status.COLLECTED else None,
         )
         collection = Collection(
-            started=utc(self.now),
+            started=utc(self.plan.now),
             finished=self.time(),
             tool_version=preaudit.__version__,
             target=target,
             identity=identity,
-            scope_namespaces=self.scope,
+            scope_namespaces=self.plan.scope,
             namespaces=names,
             namespaces_complete=complete,
-            read=tuple(sorted(self.read_words)),
+            read=tuple(sorted(self.plan.read)),
             redaction={
                 "policy": POLICY,
-                "key": "file" if self.key_given else "per-pack",
+                "key": "file" if self.plan.key_given else "per-pack",
                 "counts": dict(sorted(self.counts.items())),
             },
             sources=tuple(sorted(statuses, key=lambda status: (status.source, status.namespace, status.object))),
@@ -189,8 +198,8 @@ class _Run:
 
     def _lists(self) -> tuple[list[SourceStatus], set[str]]:
         """Every source but the kubelets', several at a time; the statuses and the namespaces of objects seen."""
-        listed = [source for source in self.wanted if source.name != CONFIGZ]
-        if self.scope is not None:
+        listed = [source for source in self.plan.wanted if source.name != CONFIGZ]
+        if self.plan.scope is not None:
             left_out = [source.name for source in listed if not source.namespaced and source.name != "namespaces"]
             if left_out:
                 self.notes.append(
@@ -228,7 +237,7 @@ class _Run:
         """Read one source, everywhere or in single namespaces; runs in a thread of its own."""
         self.progress.source_started(source.name)
         metadata_only = source.name == "secrets"
-        redactor = Redactor(self.key)
+        redactor = Redactor(self.plan.key)
         lines = Lines(source, redactor, {"type": LEGACY_TOKEN} if metadata_only else None)
         writer = RewindableWriter(self.folder, source.name)
         reader = ListReader(
@@ -237,16 +246,16 @@ class _Run:
         outcome = _Outcome()
         budget = Budget()
         try:
-            if source.opt_in and source.opt_in not in self.read_words:
+            if source.opt_in and source.opt_in not in self.plan.read:
                 outcome.statuses.append(SourceStatus(source=source.name, status=Status.FORBIDDEN, cause=NOT_ASKED_FOR))
             elif served.status is not None:
                 outcome.statuses.append(
                     SourceStatus(source=source.name, status=served.status, cause=served.cause, call="GET /apis",
                                  started=self.time(), finished=self.time())
                 )  # fmt: skip
-            elif self.scope is not None and source.name == "namespaces":
-                outcome.statuses += read_scope(self.api, self.scope, lines, writer, self.time)
-                outcome.names = set(self.scope)
+            elif self.plan.scope is not None and source.name == "namespaces":
+                outcome.statuses += read_scope(self.api, self.plan.scope, lines, writer, self.time)
+                outcome.names = set(self.plan.scope)
             else:
                 call = ListCall(source, served.version, fields=f"type={LEGACY_TOKEN}" if metadata_only else "",
                                 metadata_only=metadata_only)  # fmt: skip
@@ -257,7 +266,7 @@ class _Run:
             outcome.files.append(stored)
         else:
             (self.folder / stored.name).unlink()
-        if source.name == "namespaces" and self.scope is None:
+        if source.name == "namespaces" and self.plan.scope is None:
             outcome.names = {
                 msgspec.json.decode(line)["metadata"]["name"] for line in self._stored_lines("namespaces")
             }
@@ -271,8 +280,8 @@ class _Run:
         self, call: ListCall, reader: ListReader, budget: Budget, outcome: _Outcome, first: Future[_Outcome] | None
     ) -> None:
         """List everywhere; where that is forbidden, or a scope is declared, in each namespace that is known."""
-        if self.scope is not None:
-            single: abc.Iterable[str] = self.scope
+        if self.plan.scope is not None:
+            single: abc.Iterable[str] = self.plan.scope
         else:
             status, code = self._one(call, reader, budget)
             outcome.statuses.append(status)
@@ -301,14 +310,21 @@ class _Run:
 
     def _configz(self) -> list[SourceStatus]:
         """The kubelets' configuration, where it is asked for and nodes are within the scope."""
-        if not any(source.name == CONFIGZ for source in self.wanted) or self.scope is not None:
+        if not any(source.name == CONFIGZ for source in self.plan.wanted) or self.plan.scope is not None:
             return []
         self.progress.source_started(CONFIGZ)
-        redactor = Redactor(self.key)
+        redactor = Redactor(self.plan.key)
         writer = RewindableWriter(self.folder, CONFIGZ)
         try:
             found = kubelets(self._stored_lines("nodes"))
-            statuses = read_configz(self.api.access, found, self.kubelet_ca, redactor, writer.write, self.time)
+            statuses = read_configz(
+                self.api.access,
+                found,
+                kubelet_ca=self.plan.kubelet_ca,
+                redactor=redactor,
+                write=writer.write,
+                times=self.time,
+            )
         finally:
             stored = writer.close()
         if stored.lines:
@@ -328,7 +344,7 @@ class _Run:
         unconfirmed = {
             status.namespace
             for status in statuses
-            if status.source == "namespaces" and status.namespace != EVERYWHERE and status.status is not Status.COLLECTED
+            if status.source == "namespaces" and status.object and status.status is not Status.COLLECTED
         } - seen
         cause = "the list is empty, and whether the namespace exists could not be confirmed"
         return [
@@ -341,7 +357,7 @@ class _Run:
     def _namespaces(self, statuses: list[SourceStatus], seen: set[str]) -> tuple[tuple[str, ...], bool, str]:
         """Every namespace known by name, whether these are all, and the UID of kube-system."""
         listed = [msgspec.json.decode(line)["metadata"] for line in self._stored_lines("namespaces")]
-        names = {metadata["name"] for metadata in listed} | seen | set(self.scope or ())
+        names = {metadata["name"] for metadata in listed} | seen | set(self.plan.scope or ())
         complete = all(status.status is Status.COLLECTED for status in statuses if status.source == "namespaces")
         kube_system = next((entry.get("uid", "") for entry in listed if entry["name"] == "kube-system"), "")
         return tuple(sorted(names)), complete, kube_system

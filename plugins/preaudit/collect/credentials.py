@@ -25,7 +25,7 @@ _NAME_OF_SOMETHING_ELSE = re.compile(
     r"|ttl|timeout|expiry|expiration|expires|lifetime|duration|interval|age|seconds|minutes|hours|days|length|size|type"
     r"|algorithm|alg|method|mode|policy|provider|issuer|audience|scope|scopes|enabled|disabled|required|count|limit"
     r"|version|header|field|prefix|suffix|class|backend|engine|mount|rotation|store|location|key[_.\-]?id|id|volume"
-    r"|manager|driver|format|review|reviewer|controller|label|selector|format|strength|min|max)$"
+    r"|manager|driver|review|reviewer|controller|label|selector|strength|min|max)$"
 )
 """Names that end like this name something about a credential, not the credential."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -54,7 +54,8 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         r"\bxox[abeoprs]-[A-Za-z0-9\-]{10,}|hooks\.slack\.com/services/[A-Za-z0-9/]{20,}")),
     ("stripe-key", ("_live_",), re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}")),
     ("npm-token", ("npm_",), re.compile(r"\bnpm_[A-Za-z0-9]{30,}")),
-    ("basic-auth", ("asic ", "earer "), re.compile(r"\b(?:[Bb]asic [A-Za-z0-9+/]{8,}={0,2}|[Bb]earer [\w.~+/\-]{12,})")),
+    ("basic-auth", ("asic ", "earer "), re.compile(
+        r"\b(?:[Bb]asic [A-Za-z0-9+/]{8,}={0,2}|[Bb]earer [\w.~+/\-]{12,})")),
 )  # fmt: skip
 """Rule, literals of which one must occur (a fast filter), pattern."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -12,7 +11,11 @@ from msgspec import Struct
 from preaudit.collect.listing import refusal
 from preaudit.collect.transport import Api, Budget, NotAnswered, clean
 from preaudit.snapshot import Status
-from preaudit.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from preaudit.source import Source
 
 
 class _Version(Struct):
@@ -89,7 +92,7 @@ def _unserved(source: Source, served: list[str]) -> Served:
     if source.builtin:
         return Served(source.versions[0])  # every Kubernetes serves it; the list itself will tell what is wrong
     if served:
-        return Served("", Status.ERROR, f"{source.group} is served as {', '.join(served)[:100]}, which is not known here")
+        return Served("", Status.ERROR, f"{source.group} is served as {', '.join(served)[:100]}: not known here")
     return Served("", Status.ABSENT, f"the server has no API group {source.group}")
 
 

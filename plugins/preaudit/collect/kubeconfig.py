@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,8 @@ import yaml
 from preaudit.errors import TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import urllib3
 
 LOAD_SECONDS = 90
@@ -116,14 +117,14 @@ def _from_files(paths: list[str], context: str | None) -> Access:
     complaints = _Complaints()
     logging.getLogger().addHandler(complaints)
     try:
-        merged = kube_config.KubeConfigMerger(names).config
+        loader: Any = kube_config  # it has no types of its own
+        merged = loader.KubeConfigMerger(names).config
         content: Any = {} if merged is None else merged.value
         chosen = context or content.get("current-context") or ""
         known = sorted(str(_plain(entry).get("name", "")) for entry in content.get("contexts") or [])
-        if not chosen or chosen not in known:
-            raise TargetError(_no_such_context(names, chosen, known))
+        _check_context(names, chosen, known)
         configuration = Configuration()
-        kube_config.load_kube_config(
+        loader.load_kube_config(
             config_file=names, context=chosen, client_configuration=configuration, persist_config=True
         )
         cluster, user = _entries(content, chosen)
@@ -190,11 +191,12 @@ def _check_credentials(
 
 def _in_cluster() -> Access:
     from kubernetes.client import Configuration  # noqa: PLC0415
-    from kubernetes.config import ConfigException, load_incluster_config  # noqa: PLC0415
+    from kubernetes.config import ConfigException, incluster_config  # noqa: PLC0415
 
     configuration = Configuration()
+    loader: Any = incluster_config  # it has no types of its own
     try:
-        load_incluster_config(client_configuration=configuration)
+        loader.load_incluster_config(client_configuration=configuration)
     except ConfigException as error:
         raise TargetError(
             f"this is a pod, but its ServiceAccount cannot be used: {_sentence(error)}; mount its token"
@@ -240,13 +242,16 @@ def _access(configuration: Any, context: str) -> Access:
     )
 
 
-def _no_such_context(names: str, chosen: str, known: list[str]) -> str:
+def _check_context(names: str, chosen: str, known: list[str]) -> None:
+    """Raise a `TargetError` that names the known contexts, unless `chosen` is one of them."""
+    if chosen in known and chosen:
+        return
     shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
     if not known:
-        return f"kubeconfig {names} has no contexts; it names no cluster to look at"
+        raise TargetError(f"kubeconfig {names} has no contexts; it names no cluster to look at")
     if not chosen:
-        return f"kubeconfig {names} has no current context; choose one with --context: {shown}"
-    return f"kubeconfig {names} has no context {chosen!r}; known are: {shown}"
+        raise TargetError(f"kubeconfig {names} has no current context; choose one with --context: {shown}")
+    raise TargetError(f"kubeconfig {names} has no context {chosen!r}; known are: {shown}")
 
 
 def _sentence(error: BaseException) -> str:

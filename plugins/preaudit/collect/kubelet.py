@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import urllib3
 
-from preaudit.collect.kubeconfig import Access
-from preaudit.collect.redact import Redactor
-from preaudit.collect.transport import NotAnswered, clean, exchange
+from preaudit.collect.transport import NotAnswered, Request, clean, exchange
 from preaudit.errors import UsageError
 from preaudit.snapshot import SourceStatus, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from preaudit.collect.kubeconfig import Access
+    from preaudit.collect.redact import Redactor
 
 SOURCE = "nodes/configz"
 NOT_ASKED = "not asked: the kubelet's certificate can only be verified with --kubelet-ca FILE"
@@ -56,17 +59,15 @@ def kubelets(nodes: Iterator[bytes]) -> list[Kubelet]:
             if isinstance(entry, dict) and entry.get("type") == "InternalIP" and _is_ip(entry.get("address"))
         ]
         usable = isinstance(port, int) and 0 < port < 2**16 and addresses
-        found.append(
-            Kubelet(
-                node["metadata"]["name"], node["metadata"].get("uid", ""), *((addresses[0], port) if usable else ("", 0))
-            )
-        )
+        where = (addresses[0], port) if usable else ("", 0)
+        found.append(Kubelet(node["metadata"]["name"], node["metadata"].get("uid", ""), *where))
     return found
 
 
-def read_configz(
+def read_configz(  # noqa: PLR0913 - where from, with what trust, and where to
     access: Access,
     found: list[Kubelet],
+    *,
     kubelet_ca: str | None,
     redactor: Redactor,
     write: Callable[[bytes], None],
@@ -123,7 +124,7 @@ def _ask(access: Access, context: ssl.SSLContext, kubelet: Kubelet) -> tuple[dic
     pool = urllib3.PoolManager(ssl_context=context, maxsize=1)
     try:
         answer, _ = exchange(
-            pool, "GET", f"https://{_host(kubelet)}/configz", headers, seconds=SECONDS, limit=MAX_BYTES
+            pool, Request("GET", f"https://{_host(kubelet)}/configz", headers), seconds=SECONDS, limit=MAX_BYTES
         )
     except NotAnswered as error:
         return None, error.cause, Status.ERROR

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -13,9 +11,14 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from preaudit.collect.objects import Item, Lines, OddObject
 from preaudit.collect.transport import Answer, Api, Budget, NotAnswered, clean
-from preaudit.collect.writer import RewindableWriter
 from preaudit.snapshot import EVERYWHERE, Status
-from preaudit.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor, Future
+
+    from preaudit.collect.writer import RewindableWriter
+    from preaudit.source import Source
 
 LIMIT = 500
 MAX_PAGES = 20_000
@@ -237,7 +240,8 @@ class ListReader:
                 self._check(call, item)
                 identity = metadata.uid or f"{metadata.namespace}/{metadata.name}"
                 if identity in run.identities:
-                    raise OddObject(f"{self._lines.source.kind} {metadata.name[:80]} came twice in one list")
+                    run.flaw = run.flaw or clean(f"{call.source.kind} {metadata.name[:80]} came twice in one list")
+                    continue
                 line = self._lines.line(item)
             except OddObject as odd:
                 run.flaw = run.flaw or clean(odd)

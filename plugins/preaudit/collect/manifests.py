@@ -10,10 +10,8 @@ import os
 import secrets
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,7 +27,11 @@ from preaudit.snapshot import Collection, SourceStatus, Status, StoredFile, writ
 from preaudit.source import SOURCES, Source
 from preaudit.yamlfile import MAX_DEPTH, decoded, documents
 
-SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+SUFFIXES = (".yaml", ".yml", ".json")
 MAX_FILE = 64 * 2**20
 MAX_FILES = 100_000
 MAX_DOCUMENTS = 1_000_000
@@ -95,10 +97,7 @@ def _files(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         if given == STDIN:
             yield "<stdin>", _bounded(sys.stdin.buffer.read(MAX_FILE + 1), "<stdin>")
             continue
-        if os.path.isdir(given):
-            names = list(_walk(given))
-        else:
-            names = [given]
+        names = list(_walk(given)) if Path(given).is_dir() else [given]
         for name in names:
             real = os.path.realpath(name)
             if real in seen:
@@ -107,7 +106,7 @@ def _files(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
             if len(seen) > MAX_FILES:
                 raise UsageError(f"{given}: more than {MAX_FILES} files; name the folders that hold manifests")
             try:
-                with open(name, "rb") as stream:
+                with Path(name).open("rb") as stream:
                     raw = stream.read(MAX_FILE + 1)
             except OSError as error:
                 raise UsageError(f"{name}: cannot be read: {error.strerror}") from None
@@ -121,8 +120,8 @@ def _walk(folder: str) -> Iterator[str]:
     for parent, folders, names in os.walk(folder, onerror=unreadable):
         folders.sort()
         for name in sorted(names):
-            if os.path.splitext(name)[1].lower() in SUFFIXES:
-                yield os.path.join(parent, name)
+            if name.lower().endswith(SUFFIXES):
+                yield f"{parent}/{name}"
 
 
 def _bounded(raw: bytes, name: str) -> bytes:
@@ -165,7 +164,10 @@ class _Intake:
         ]
         if self._nameless:
             notes.append(f"Not judged, because they are no Kubernetes objects: {self._nameless} documents.")
-        notes += [f"Given more than once, each is judged: {shown} ({n + 1})." for shown, n in sorted(self._twice.items())]
+        notes += [
+            f"Given more than once, each is judged: {shown} ({again + 1})."
+            for shown, again in sorted(self._twice.items())
+        ]
         return tuple(notes)
 
     def _take(self, document: Any, name: str, line: int) -> None:
@@ -234,7 +236,7 @@ def _documents(text: str, name: str) -> Iterable[tuple[int, Any]]:
     if text.lstrip()[:1] in {"{", "["}:
         try:
             content = json.loads(text, object_pairs_hook=_without_duplicates)
-        except _DuplicateKey as error:
+        except _DuplicateKeyError as error:
             raise UsageError(f"{name}: the key {str(error)[:80]!r} stands twice in one object") from None
         except json.JSONDecodeError as error:
             if name.endswith(".json"):
@@ -246,7 +248,7 @@ def _documents(text: str, name: str) -> Iterable[tuple[int, Any]]:
     return ((document.first_line, document.data) for document in documents(text, name))
 
 
-class _DuplicateKey(ValueError):
+class _DuplicateKeyError(ValueError):
     """A key that stands twice in one JSON object."""
 
 
@@ -256,6 +258,6 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise _DuplicateKey(key)
+                raise _DuplicateKeyError(key)
             seen.add(key)
     return found

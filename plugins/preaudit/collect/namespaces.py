@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
@@ -10,9 +10,13 @@ import msgspec
 from preaudit.collect.listing import refusal
 from preaudit.collect.objects import Lines, OddObject
 from preaudit.collect.transport import Api, Budget, NotAnswered, clean
-from preaudit.collect.writer import RewindableWriter
 from preaudit.errors import TargetError
 from preaudit.snapshot import SourceStatus, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from preaudit.collect.writer import RewindableWriter
 
 
 def read_scope(

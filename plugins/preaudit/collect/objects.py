@@ -5,8 +5,7 @@ Parts that are kept in clear pass as the bytes that came; only parts with values
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -14,6 +13,9 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from preaudit.collect.podspec import PodSpecs, redact_pod_spec
 from preaudit.collect.redact import Redactor, escaped, needs_look
 from preaudit.source import METADATA_KEPT, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 MAX_OBJECT = 16 * 2**20
 """Longest object that is kept, in bytes after redaction."""
@@ -65,8 +67,9 @@ def item_type(source: Source) -> type[Item]:
     for parent in dict.fromkeys(head for head, _, _ in split):
         leaves = [(leaf, Part, UNSET) for head, _, leaf in split if head == parent]
         inner = msgspec.defstruct(f"{source.kind}_{parent}", leaves)
-        fields.append((parent, inner | None | UnsetType, UNSET))  # type: ignore[operator]
-    return msgspec.defstruct(f"{source.kind}_item", fields, bases=(Item,))
+        fields.append((parent, inner | None | UnsetType, UNSET))
+    made = msgspec.defstruct(f"{source.kind}_item", fields, bases=(Item,))
+    return cast("type[Item]", made)
 
 
 class OddObject(Exception):  # noqa: N818 - it names what came
@@ -179,7 +182,7 @@ class Lines:
         kind = self.source.kind
         if name == "spec" and kind == "Pod":
             return self._pod_specs.redact(raw)
-        change = None
+        change: Callable[[Any], Any] | None = None
         if name == "spec" and kind in _POD_SPEC_PATHS:
             change = self._controller_spec
         elif name in {"data", "binaryData"}:

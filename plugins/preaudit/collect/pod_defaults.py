@@ -44,22 +44,10 @@ def _container(container: dict[str, Any], *, host_network: bool) -> None:
         port.setdefault("protocol", "TCP")
         if host_network and "containerPort" in port and not port.get("hostPort"):
             port["hostPort"] = port["containerPort"]
-    resources = container.setdefault("resources", {})
-    if isinstance(resources, dict) and isinstance(resources.get("limits"), dict):
-        requests = resources.get("requests")
-        if requests is None:
-            requests = resources["requests"] = {}
-        if isinstance(requests, dict):
-            for name, quantity in resources["limits"].items():
-                requests.setdefault(name, quantity)
+    _resources(container.setdefault("resources", {}))
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
-        probe = container.get(name)
-        if isinstance(probe, dict):
-            for key, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1),
-                               ("failureThreshold", 3)):  # fmt: skip
-                if not probe.get(key):
-                    probe[key] = value
-            _handler(probe)
+        if isinstance(container.get(name), dict):
+            _probe(container[name])
     lifecycle = container.get("lifecycle")
     if isinstance(lifecycle, dict):
         for name in ("postStart", "preStop"):
@@ -70,6 +58,25 @@ def _container(container: dict[str, Any], *, host_network: bool) -> None:
         if isinstance(source, dict):
             field_reference(source.get("fieldRef"))
             _divisor(source.get("resourceFieldRef"))
+
+
+def _resources(resources: Any) -> None:
+    """A limit without a request is a request too."""
+    limits = resources.get("limits") if isinstance(resources, dict) else None
+    if not isinstance(limits, dict):
+        return
+    if resources.get("requests") is None:
+        resources["requests"] = {}
+    if isinstance(resources["requests"], dict):
+        for name, quantity in limits.items():
+            resources["requests"].setdefault(name, quantity)
+
+
+def _probe(probe: dict[str, Any]) -> None:
+    for key, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)):
+        if not probe.get(key):
+            probe[key] = value
+    _handler(probe)
 
 
 def _handler(handler: dict[str, Any]) -> None:

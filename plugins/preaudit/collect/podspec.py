@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from preaudit.collect.redact import Redactor
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+
+    from preaudit.collect.redact import Redactor
 
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from preaudit.collect import credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 MARK = "$redacted"
 ESCAPE = "$escaped:"
@@ -25,7 +27,7 @@ _ANNOTATIONS_IN_CLEAR = (
     "container.apparmor.security.beta.kubernetes.io/", "apparmor.security.beta.kubernetes.io/",
     "pod-security.kubernetes.io/", "kubernetes.io/config.", "kubernetes.io/psp", "kubernetes.io/created-by",
     "kubernetes.io/service-account.", "kubernetes.io/enforce-mountable-secrets", "kubernetes.io/limit-ranger",
-    "kubernetes.io/ingress.class", "kubernetes.io/description", "deployment.kubernetes.io/", "deprecated.daemonset.template.generation",
+    "kubernetes.io/ingress.class", "deployment.kubernetes.io/", "deprecated.daemonset.template.generation",
     "rbac.authorization.kubernetes.io/", "batch.kubernetes.io/", "controller.kubernetes.io/",
     "cluster-autoscaler.kubernetes.io/", "node.alpha.kubernetes.io/", "volumes.kubernetes.io/",
     "volume.beta.kubernetes.io/", "volume.kubernetes.io/", "pv.kubernetes.io/", "storageclass.kubernetes.io/",

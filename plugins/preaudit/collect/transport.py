@@ -11,18 +11,19 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import urllib3
-from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError, ReadTimeoutError, SSLError, TimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError, ReadTimeoutError, SSLError
+from urllib3.exceptions import TimeoutError as TookTooLong
 
 import preaudit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from preaudit.collect.kubeconfig import Access
@@ -88,6 +89,16 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """One request: method, URL, headers, body."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One whole answer: status code, headers with lower-case names, body."""
 
@@ -140,7 +151,7 @@ class Api:
         Raises:
             NotAnswered: nothing usable came within the tries and the budget.
         """
-        return self._retried("GET", path, query, None, accept, budget)
+        return self._retried(self._request("GET", path, query, accept=accept), budget)
 
     def review(self, path: str, body: bytes, *, budget: Budget) -> Answer:
         """POST one self-review: a question about ourselves, which changes nothing.
@@ -148,18 +159,15 @@ class Api:
         Raises:
             NotAnswered: nothing usable came within the tries and the budget.
         """
-        return self._retried("POST", path, None, body, "application/json", budget)
+        return self._retried(self._request("POST", path, body=body), budget)
 
-    def _retried(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None, accept: str, budget: Budget
-    ) -> Answer:
-        url = self._allowed(method, path, query)
+    def _retried(self, request: Request, budget: Budget) -> Answer:
         attempts = ATTEMPTS if self._lost < _GONE_AFTER else 1
         for attempt in range(1, attempts + 1):
             answer, fault = None, None
             wait = min(BACKOFF_CAP_SECONDS, 0.25 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             try:
-                answer = self._once(method, url, body, accept, budget)
+                answer = self._once(request, budget)
             except NotAnswered as error:
                 fault = error
                 if fault.reason in {"tls", "size", "redirect", "budget"}:
@@ -179,30 +187,36 @@ class Api:
             self._sleep(wait)
         raise AssertionError("the loop ends by return or raise")
 
-    def _allowed(self, method: str, path: str, query: Mapping[str, str] | None) -> str:
-        """The URL of a request that reading may send."""
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        accept: str = "application/json",
+        body: bytes | None = None,
+    ) -> Request:
+        """A request that reading may send; every other one stops here."""
         allowed = _READ_PATH if method == "GET" else _REVIEW_PATH if method == "POST" else None
         if allowed is None or not allowed.fullmatch(path) or "watch" in (query or {}):
             raise Refused(f"{method} {path} is not a read; preaudit does not send it")
-        return self.access.api_url + path + ("?" + urlencode(query) if query else "")
+        headers = {"Accept": accept, "User-Agent": f"preaudit/{preaudit.__version__}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return Request(method, self.access.api_url + path + ("?" + urlencode(query) if query else ""), headers, body)
 
-    def _once(self, method: str, url: str, body: bytes | None, accept: str, budget: Budget) -> Answer:
+    def _once(self, request: Request, budget: Budget) -> Answer:
         if self._stopped.is_set():
             raise NotAnswered("the collection was stopped", "budget")
         left = budget.left()
         if left <= 0:
             raise NotAnswered(f"it took more than {budget.seconds:.0f} s", "budget")
-        headers = {"Accept": accept, "User-Agent": f"preaudit/{preaudit.__version__}"}
         authorization = self.access.authorization()
-        if authorization:
-            headers["Authorization"] = authorization
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        headers = {**request.headers, "Authorization": authorization} if authorization else request.headers
+        sent = Request(request.method, request.url, headers, request.body)
         with self._lock:
             self.requests += 1
-        answer, certificate = exchange(
-            self.access.pool, method, url, headers, body=body, seconds=left, limit=min(MAX_ANSWER, budget.bytes)
-        )
+        answer, certificate = exchange(self.access.pool, sent, seconds=left, limit=min(MAX_ANSWER, budget.bytes))
         if certificate and not self.certificate:
             self.certificate = certificate
         budget.bytes -= len(answer.body)
@@ -210,14 +224,7 @@ class Api:
 
 
 def exchange(
-    pool: urllib3.PoolManager,
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    *,
-    body: bytes | None = None,
-    seconds: float,
-    limit: int,
+    pool: urllib3.PoolManager, request: Request, *, seconds: float, limit: int
 ) -> tuple[Answer, bytes]:
     """Send one request and read its whole answer, within `seconds` and `limit` bytes.
 
@@ -232,12 +239,10 @@ def exchange(
     response = None
     try:
         response = pool.urlopen(
-            method, url, body=body, headers=dict(headers), retries=False, redirect=False, preload_content=False,
-            timeout=timeout,
+            request.method, request.url, body=request.body, headers=dict(request.headers), retries=False,
+            redirect=False, preload_content=False, timeout=timeout,
         )  # fmt: skip
-        if 300 <= response.status < 400:
-            where = clean(response.headers.get("Location", "somewhere else"), 120)
-            raise NotAnswered(f"the server redirects to {where}, which is not followed", "redirect")
+        _refuse_redirect(response)
         certificate = _certificate(response)
         content = _body(response, deadline, limit)
     except (HTTPError, OSError) as error:
@@ -251,6 +256,13 @@ def exchange(
     response.release_conn()
     lower = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status, lower, content), certificate
+
+
+def _refuse_redirect(response: Any) -> None:
+    """A redirect would carry our token to wherever the answer says."""
+    if 300 <= response.status < 400:
+        where = clean(response.headers.get("Location", "somewhere else"), 120)
+        raise NotAnswered(f"the server redirects to {where}, which is not followed", "redirect")
 
 
 def _body(response: Any, deadline: float, limit: int) -> bytes:
@@ -298,6 +310,6 @@ def _fault(error: BaseException) -> NotAnswered:
         return NotAnswered(f"no connection: {clean(str(error).rpartition(': ')[2], 200)}", "connect")
     if isinstance(error, ReadTimeoutError):
         return NotAnswered("no answer within the time allowed", "timeout")
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TookTooLong):
         return NotAnswered("no connection within the time allowed", "connect")
     return NotAnswered(f"the answer broke off: {clean(error, 200)}", "cut")

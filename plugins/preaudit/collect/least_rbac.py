@@ -1,0 +1,98 @@
+"""The least roles with which nothing stays unknown for want of rights, and their bindings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from preaudit.collect.preflight import verb_of
+from preaudit.errors import UsageError
+from preaudit.snapshot import EVERYWHERE, Identity
+from preaudit.source import Source, source_named
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+_GROUP = "rbac.authorization.k8s.io"
+READER = "preaudit-reader"
+SECRETS = "preaudit-secrets-metadata"
+_SERVICE_ACCOUNT = "system:serviceaccount:"
+_HEAD = """\
+# What preaudit needs to read, and nothing more. Apply as an administrator: kubectl apply -f FILE
+"""
+_SECRETS_HEAD = """\
+# The right to list Secrets also lets its holder read their values; preaudit asks for metadata only.
+"""
+
+
+def least_rbac(sources: Collection[str], namespaces: Sequence[str] | None, identity: Identity) -> str:
+    """Roles and bindings for the identity that the server confirmed, as YAML.
+
+    Args:
+        sources: names of the sources to be read; Secrets get a role of their own.
+        namespaces: Roles in these, or None for ClusterRoles.
+        identity: who is to read.
+
+    Raises:
+        UsageError: the identity is not known, or a source is not.
+    """
+    if not identity.user:
+        raise UsageError(f"no role can be bound: {identity.cause or 'the server did not say who we are'}")
+    named = [source_named(name) for name in sorted({*sources, "namespaces"})]
+    ordinary = [source for source in named if not source.opt_in]
+    opted = [source for source in named if source.opt_in]
+    documents = _documents(READER, ordinary, namespaces, identity)
+    text = _HEAD + yaml.safe_dump_all(documents, sort_keys=False)
+    if opted:
+        more = _documents(SECRETS, opted, namespaces, identity)
+        text += "---\n" + _SECRETS_HEAD + yaml.safe_dump_all(more, sort_keys=False)
+    return text
+
+
+def _documents(
+    name: str, sources: list[Source], namespaces: Sequence[str] | None, identity: Identity
+) -> list[dict[str, Any]]:
+    if namespaces is None:
+        places = [EVERYWHERE]
+    else:
+        places = sorted(set(namespaces))
+        sources = [source for source in sources if source.namespaced or source.name == "namespaces"]
+    documents = []
+    for place in places:
+        kind = "ClusterRole" if place == EVERYWHERE else "Role"
+        metadata = {"name": name} if place == EVERYWHERE else {"name": name, "namespace": place}
+        documents.append(
+            {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": metadata, "rules": _rules(sources, place)}
+        )
+        documents.append(
+            {
+                "apiVersion": f"{_GROUP}/v1",
+                "kind": kind + "Binding",
+                "metadata": dict(metadata),
+                "roleRef": {"apiGroup": _GROUP, "kind": kind, "name": name},
+                "subjects": [_subject(identity)],
+            }
+        )
+    return documents
+
+
+def _rules(sources: list[Source], place: str) -> list[dict[str, Any]]:
+    """One rule for each API group and verb."""
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for source in sources:
+        grouped.setdefault((source.group, verb_of(source, place)), []).append(source.resource)
+    rules: list[dict[str, Any]] = []
+    for (group, verb), resources in sorted(grouped.items()):
+        rule: dict[str, Any] = {"apiGroups": [group], "resources": sorted(resources), "verbs": [verb]}
+        if resources == ["namespaces"] and verb == "get":
+            rule["resourceNames"] = [place]
+        rules.append(rule)
+    return rules
+
+
+def _subject(identity: Identity) -> dict[str, str]:
+    if identity.user.startswith(_SERVICE_ACCOUNT):
+        namespace, _, name = identity.user.removeprefix(_SERVICE_ACCOUNT).partition(":")
+        return {"kind": "ServiceAccount", "namespace": namespace, "name": name}
+    return {"apiGroup": _GROUP, "kind": "User", "name": identity.user}
