@@ -231,9 +231,9 @@ def dns() -> list[tuple[str, Object]]:
     ]
 
 
-def install(api: Api, chosen: str) -> None:
-    """Apply everything; the same again changes nothing."""
-    for path, body in (*records(chosen), *kube_proxy(), *dns()):
+def install(api: Api, objects: list[tuple[str, Object]]) -> None:
+    """Apply objects, given with their paths; the same again changes nothing."""
+    for path, body in objects:
         api.apply(path, body, "kubeadm")
 
 

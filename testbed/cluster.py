@@ -31,6 +31,9 @@ from testbed.layout import (
 CERTIFICATES = STATE / "pki"
 API_LIMIT, NODE_LIMIT, SYSTEM_LIMIT = 90.0, 60.0, 90.0  # seconds
 CHOSEN = STATE / "flags"
+# Pods of the system that must be ready, by the beginning of their names.
+SYSTEM = {"etcd": 1, "kube-apiserver": 1, "kube-controller-manager": 1, "kube-scheduler": 1}
+SYSTEM |= {"kube-proxy": len(NODES), "coredns": 2}
 
 
 @contextlib.contextmanager
@@ -139,11 +142,9 @@ def _node_problems(api: Api) -> list[str]:
     return problems
 
 
-def _system_problems(api: Api) -> list[str]:
+def _system_problems(api: Api, expected: dict[str, int]) -> list[str]:
     pods = api.get("/api/v1/namespaces/kube-system/pods")["items"]
     problems = []
-    expected = {"etcd": 1, "kube-apiserver": 1, "kube-controller-manager": 1, "kube-scheduler": 1}
-    expected |= {"kube-proxy": len(NODES), "coredns": 2}
     for name, number in expected.items():
         mine = [pod for pod in pods if pod["metadata"]["name"].startswith(f"{name}-")]
         ready = [pod for pod in mine if _is_ready(pod)]
@@ -185,7 +186,7 @@ def problems() -> list[str]:
         return bad
     api = Api(kubeconfig, 10)
     try:
-        return _node_problems(api) + _system_problems(api)
+        return _node_problems(api) + _system_problems(api, SYSTEM)
     except TestbedError as problem:
         return [str(problem)]
     finally:
@@ -226,13 +227,18 @@ def _start(chosen: str) -> None:
 
     wait(API_LIMIT, lambda: _api_problems(masters), control_logs)
     api = Api(masters)
-    for path, body in addons.administrators():
-        api.apply(path, body, "kubeadm")
-    addons.install(api, chosen)
+    addons.install(api, [*addons.administrators(), *addons.records(chosen), *addons.kube_proxy()])
     wait(NODE_LIMIT, lambda: _node_problems(api), lambda: kubelets)
     for name in NODES:
         addons.introduce(api, name)
-    wait(SYSTEM_LIMIT, lambda: _system_problems(api), lambda: [*kubelets, *container_logs("kube-proxy")])
+
+    def system_logs() -> list[Path]:
+        return [*kubelets, *container_logs("kube-proxy"), *container_logs("coredns")]
+
+    wait(SYSTEM_LIMIT, lambda: _system_problems(api, {"kube-proxy": len(NODES)}), system_logs)
+    # Not before kube-proxy: a first connection into the void costs CoreDNS half a minute.
+    addons.install(api, addons.dns())
+    wait(SYSTEM_LIMIT, lambda: _system_problems(api, SYSTEM), system_logs)
     api.close()
     if not administrator.exists():
         raise TestbedError("the administrator's kubeconfig was not written")

@@ -226,6 +226,8 @@ def kubelet(flags: str, node: str, *, version2: bool) -> str:
         "shutdownGracePeriod": "0s",
         "staticPodPath": "/etc/kubernetes/manifests",
         "streamingConnectionIdleTimeout": "5m0s" if good else "0s",
+        # A mirror pod that could not be made while the API server was still starting is tried again this soon.
+        "syncFrequency": "5s",
         "tlsCertFile": f"{certificates}/kubelet.crt",
         "tlsPrivateKeyFile": f"{certificates}/kubelet.key",
         "tlsCipherSuites": (STRONG if good else WEAK).split(","),
