@@ -39,15 +39,16 @@ class Layer:
     name: str
     path: Path
     document: yamlfile.Document
+    raw: bytes
 
     @property
     def sha256(self) -> str:
         """Hash of the file as it was read."""
-        return hashlib.sha256(self.document.raw).hexdigest()
+        return hashlib.sha256(self.raw).hexdigest()
 
     def fault(self, sentence: str, *keys: str | int) -> UsageError:
         """An error at the line of a key path."""
-        return UsageError(f"{self.path}:{self.document.line(*keys)}: {sentence}")
+        return self.document.fault(sentence, *keys)
 
     def section(self, key: str, kind: type[Any]) -> Any:
         """The value of a top-level key, checked to be of a type; None where it is not there."""
@@ -160,7 +161,7 @@ def _chain(wanted: str, folder: Path) -> list[Layer]:
         name = document.data.get("profile") if isinstance(document.data, dict) else None
         if not isinstance(name, str):
             raise UsageError(f"{path}:1: a profile starts with a line like 'profile: acme-bank'")
-        layer = Layer(name, path, document)
+        layer = Layer(name, path, document, path.read_bytes())
         for key in document.data:
             if key not in _KEYS:
                 raise layer.fault(f"unknown key {key!r}{near(str(key), _KEYS)}", key)

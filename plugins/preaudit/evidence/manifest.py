@@ -124,12 +124,16 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     items_collected: int
     items_executed: int
     items_deselected: int
+    items_lost: int = 0
+    """Collected, but never judged (interrupted, a crashed worker); each has an unknown record."""
     records: int
     verdicts: dict[str, int]
     """Number of records by verdict; all six keys are present."""
 
     def __post_init__(self) -> None:
         """Counts that do not add up are a defect of the program, never a report."""
+        if self.items_collected != self.items_executed + self.items_lost + self.items_deselected:
+            raise ValueError(f"{self.items_collected} items were collected, which is not what became of them")
         if sum(self.verdicts.values()) != self.records:
             raise ValueError(f"{self.records} records, but the verdicts add up to {sum(self.verdicts.values())}")
 
@@ -190,9 +194,19 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     demo: bool = False
 
 
+def pretty(value: Any) -> bytes:
+    """JSON with sorted keys, indented by one space, one line break at the end."""
+    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1) + b"\n"
+
+
 def encode(manifest: Manifest) -> bytes:
-    """The bytes of manifest.json: sorted keys, indented by one space, one line break at the end."""
-    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1) + b"\n"
+    """The bytes of manifest.json."""
+    return pretty(manifest)
+
+
+def with_files(manifest: Manifest, files: tuple[StoredFile, ...]) -> Manifest:
+    """The manifest with the files of its pack."""
+    return msgspec.structs.replace(manifest, files=files)
 
 
 def decode(raw: bytes) -> Manifest:

@@ -1,0 +1,140 @@
+"""The pack on disk: a folder that is made beside its final place and renamed into it when it is whole."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from preaudit.errors import UsageError
+from preaudit.evidence.record import Record, decode
+from preaudit.snapshot import StoredFile
+
+MANIFEST = "manifest.json"
+RECORDS = "records.jsonl"
+
+
+class PackFolder:
+    """A pack that is being written: a temporary folder beside OUT, renamed at the end.
+
+    Args:
+        out: the final folder; it must not exist.
+
+    Raises:
+        UsageError: it exists, or cannot be made; one sentence.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        if out.exists() or out.is_symlink():
+            raise UsageError(f"{out} exists already; a pack is never overwritten, give another --out")
+        self.path = out.parent / f".{out.name}.{secrets.token_hex(4)}.incomplete"
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700)
+            for folder in ("inputs", "snapshot"):
+                (self.path / folder).mkdir()
+        except OSError as error:
+            raise UsageError(f"{out} cannot be written: {reason(error)}") from None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write one file of the pack and bring it to the disk."""
+        with (self.path / name).open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def finish(self) -> Path:
+        """Give the pack its final name.
+
+        Raises:
+            UsageError: another folder has taken the name meanwhile; the pack stays where it is and is named.
+        """
+        self.path.chmod(0o755)
+        try:
+            os.rename(self.path, self.out)  # noqa: PTH104 - rename refuses a folder that is not empty
+        except OSError as error:
+            raise UsageError(f"{self.out} cannot be made: {reason(error)}; the pack is in {self.path}") from None
+        return self.out
+
+    def discard(self) -> None:
+        """Remove what was written so far."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def reason(error: OSError) -> str:
+    """An operating system's error with what to do about it."""
+    advice = {
+        errno.ENOSPC: "the disk is full; free some space or give --out on another disk",
+        errno.EDQUOT: "the quota is used up; give --out on another disk",
+        errno.EROFS: "the file system is read-only; give --out elsewhere",
+        errno.EACCES: "permission denied; give --out where you may write",
+    }
+    return advice.get(error.errno or 0, error.strerror or str(error))
+
+
+def files_below(folder: Path) -> tuple[StoredFile, ...]:
+    """Every file of a pack but its manifest, sorted by path, with length, hash and number of lines."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != MANIFEST:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            found.append(StoredFile(name=name, bytes=path.stat().st_size, sha256=digest, lines=_lines(path)))
+    return tuple(found)
+
+
+def _lines(path: Path) -> int:
+    count = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(2**20):
+            count += chunk.count(b"\n")
+    return count
+
+
+class Records(Sequence[Record]):
+    """The records of a file, decoded again at each pass, so that a large pack is never in memory at once.
+
+    Args:
+        path: a records.jsonl.
+        count: number of its lines.
+    """
+
+    def __init__(self, path: Path, count: int) -> None:
+        self._path = path
+        self._count = count
+
+    def __iter__(self) -> Iterator[Record]:
+        with self._path.open("rb") as stream:
+            for line in stream:
+                yield decode(line)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Record]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        """Records by position; for a few only, it reads the file."""
+        return list(self)[index]
+
+
+def write_records(path: Path, lines: Iterable[bytes]) -> int:
+    """Write encoded records, in their order; the number of them."""
+    count = 0
+    with path.open("xb", buffering=2**20) as stream:
+        for line in lines:
+            stream.write(line)
+            stream.write(b"\n")
+            count += 1
+        stream.flush()
+        os.fsync(stream.fileno())
+    return count
