@@ -8,18 +8,19 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from preaudit.evidence.manifest import Manifest
 from preaudit.evidence.record import Record
-from preaudit.render.rows import SubjectLine, field_limit, rows_of, subject_lines
+from preaudit.render.budget import Budget
+from preaudit.render.rows import Row, SubjectLine, rows_of, subject_lines
 from preaudit.render.sources import source_looks
 from preaudit.render.summary import COLUMNS, OPEN, WORDS, Counts, RequirementSummary, Summary, summarise
 from preaudit.render.text import Shown, inert, plural, shown, value_text
-from preaudit.snapshot import parse_time
+from preaudit.render.unseen import Unseen
+from preaudit.snapshot import SourceStatus, Status, parse_time
 from preaudit.verdict import Verdict
 
 _CHUNK = 200
@@ -33,6 +34,10 @@ _ICON = {
     Verdict.NOT_APPLICABLE: "\u2013",
 }
 _LEAST_SHARE = 0.8
+_ROW_BYTES = 4_000_000
+_FINDING_BYTES = 1_000_000
+_MOST_READS = 3_000
+_MOST_CAUSES = 200
 
 
 def render_html(records: Sequence[Record], manifest: Manifest, *, reports: Path) -> bytes:
@@ -66,8 +71,10 @@ def render_html(records: Sequence[Record], manifest: Manifest, *, reports: Path)
         anchors=_anchors(summary),
         left_out=_by_reason(manifest.left_out, "requirement"),
         deselected=_by_reason(manifest.deselected, "item"),
-        rows=_rows(summary),
-        subjects=_subjects,
+        gaps=_gaps(summary),
+        reads=_reads(manifest),
+        rows=_rows(),
+        subjects=_subjects(),
         bar_segments=_bar,
         plural=plural,
         local_time=_local_time,
@@ -144,13 +151,28 @@ def _by_reason(entries: Sequence[dict[str, str]], key: str) -> list[tuple[str, l
     return list(grouped.items())
 
 
-def _rows(summary: Summary) -> Callable[..., Iterator[Any]]:
-    limit = field_limit(sum(len(requirement.open) for requirement in summary.requirements))
-    return lambda requirement: rows_of(requirement, limit)
+def _gaps(summary: Summary) -> list[Unseen]:
+    """The gaps that are listed: failed reads first of all; single causes beside them stand with their records too."""
+    read = [gap for gap in summary.unseen if gap.word][:_MOST_READS]
+    other = [gap for gap in summary.unseen if not gap.word][:_MOST_CAUSES]
+    return sorted(read + other, key=lambda gap: -gap.verdicts)
 
 
-def _subjects(requirement: RequirementSummary) -> list[SubjectLine]:
-    return subject_lines(requirement.fails)
+def _reads(manifest: Manifest) -> list[SourceStatus]:
+    """The reads that are listed: all, or where there are very many, those first that were no full look."""
+    if len(manifest.sources) <= _MOST_READS:
+        return list(manifest.sources)
+    return sorted(manifest.sources, key=lambda status: status.status is Status.COLLECTED)[:_MOST_READS]
+
+
+def _rows() -> Callable[[RequirementSummary], Iterator[Row]]:
+    budget = Budget(_ROW_BYTES)
+    return lambda requirement: rows_of(requirement, budget)
+
+
+def _subjects() -> Callable[[RequirementSummary], list[SubjectLine]]:
+    budget = Budget(_FINDING_BYTES)
+    return lambda requirement: subject_lines(requirement.fails, budget)
 
 
 def _bar(counts: Counts) -> list[tuple[Verdict, float, float]]:

@@ -27,7 +27,7 @@ _NAME_CHARACTERS = 300
 _REASON_CHARACTERS = 600
 _VALUE_CHARACTERS = 200
 _LINES_A_CASE = 20
-_LEAST_CASE_BYTES = 90
+_LEAST_CASE_BYTES = 60
 
 
 class Fold(IntEnum):
@@ -78,7 +78,7 @@ def render_junit(
         by_requirement.setdefault(record.requirement, []).append(record)
     facts = _pack_facts(records, manifest)
     for fold in Fold:
-        if fold is Fold.NOTHING and len(records) * _LEAST_CASE_BYTES > 4 * most_bytes:
+        if fold is not Fold.EVERYTHING and _is_too_much(by_requirement.values(), manifest, fold, most_bytes):
             continue
         document = BytesIO()
         document.write(b"<?xml version='1.0' encoding='utf-8'?>\n<testsuites>\n")
@@ -93,6 +93,20 @@ def render_junit(
             document.write(b"</testsuites>\n")
             stream.write(document.getbuffer())
             return
+
+
+def _is_too_much(found: Iterable[Sequence[Record]], manifest: Manifest, fold: Fold, most_bytes: int) -> bool:
+    """Whether a lower bound of the file's size is too much already, so that no file is built in vain."""
+    total = 0
+    for records in found:
+        for case in _grouped(records, manifest):
+            if not _folds(case, fold):
+                # Reasons stand twice where the case is no pass: as its message and in its text.
+                told = 0 if _is_pass(case) else 2 * min(len(case.decisive.reason), _REASON_CHARACTERS)
+                total += _LEAST_CASE_BYTES + len(case.name) + told
+                if total > most_bytes:
+                    return True
+    return False
 
 
 def _pack_facts(records: Sequence[Record], manifest: Manifest) -> dict[str, str]:
@@ -185,14 +199,10 @@ def _corrected(suite: ET.Element, number: int, attachments: str | None) -> ET.El
 def _cases(
     requirement: RequirementSummary, records: Sequence[Record], manifest: Manifest, fold: Fold
 ) -> Iterator[TestCase]:
-    grouped: dict[tuple[str, ...], list[Record]] = {}
-    for record in records:
-        grouped.setdefault(_identity(record), []).append(record)
     names: set[str] = set()
     folded: dict[tuple[str, Verdict, bool], list[_Case]] = {}
     classname = _word(f"{requirement.entry.area}.{requirement.entry.id}")
-    for found in grouped.values():
-        case = _case(found, manifest)
+    for case in _grouped(records, manifest):
         if _folds(case, fold):
             key = case.decisive.namespace, case.decisive.verdict, case.closes
             folded.setdefault(key, []).append(case)
@@ -201,6 +211,15 @@ def _cases(
     for (namespace, verdict, _), cases in folded.items():
         name = _unique(f"{_word(namespace)}: {plural(len(cases), 'subject')} {verdict.value}", names)
         yield _folded_case(cases, name, classname)
+
+
+def _grouped(records: Sequence[Record], manifest: Manifest) -> Iterator[_Case]:
+    """One case a subject, and one for each namespace's records that have none."""
+    grouped: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        grouped.setdefault(_identity(record), []).append(record)
+    for found in grouped.values():
+        yield _case(found, manifest)
 
 
 def _identity(record: Record) -> tuple[str, ...]:
@@ -212,9 +231,11 @@ def _identity(record: Record) -> tuple[str, ...]:
 
 def _case(records: list[Record], manifest: Manifest) -> _Case:
     """One subject's records; the decisive one is the worst of those that close the gate, else the worst."""
-    ranked = sorted(
-        records, key=lambda record: (not closes_gate(record, manifest.gate), record.verdict.rank, record.sort_key)
-    )
+    ranked = records
+    if len(records) > 1:
+        ranked = sorted(
+            records, key=lambda record: (not closes_gate(record, manifest.gate), record.verdict.rank, record.sort_key)
+        )
     return _Case(
         name=_word(cut(record_name(ranked[0]), _NAME_CHARACTERS)),
         records=ranked,

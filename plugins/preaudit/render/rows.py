@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from preaudit.evidence.record import Record, Subject
+from preaudit.evidence.record import Record
+from preaudit.render.budget import Budget
 from preaudit.render.summary import RequirementSummary
-from preaudit.render.text import Shown, plural, record_name, short_reason, shown, value_text
+from preaudit.render.text import Shown, plural, record_name, short_reason, value_text
 from preaudit.verdict import Level, Verdict
 
 _NAME = 72
-_PAGE_BUDGET = 5_000_000
+_LEAST_NAME = 60
+_LEAST_TEXT = 200
 _MOST_OBSERVED = 8
 
 
@@ -53,38 +55,39 @@ class SubjectLine:
     more: int
 
 
-def field_limit(open_records: int) -> int:
-    """Longest text shown in one field, in characters: 200 to 2,000, fewer the more open records there are."""
-    return max(200, min(2_000, _PAGE_BUDGET // max(open_records, 1)))
-
-
-def rows_of(requirement: RequirementSummary, limit: int) -> Iterator[Row]:
+def rows_of(requirement: RequirementSummary, budget: Budget) -> Iterator[Row]:
     """The open records of a requirement as rows, one at a time."""
     for record in requirement.open:
-        yield _row(record, requirement.entry.expected, limit)
+        yield _row(record, requirement.entry.expected, budget)
 
 
-def _row(record: Record, expected: str, limit: int) -> Row:
+def _row(record: Record, expected: str, budget: Budget) -> Row:
     subject = record.subject
+    most = 1 if budget.tight else _MOST_OBSERVED
     return Row(
         verdict=record.verdict,
-        where=_where(subject) if subject else (shown(record.namespace, _NAME),),
-        within=shown(subject.within, _NAME) if subject and subject.within else None,
+        where=_where(record, budget),
+        within=budget.take(subject.within, _NAME, least=_LEAST_NAME) if subject and subject.within else None,
         marks=tuple(_marks(record)),
-        reason=shown(" ".join(short_reason(record).split()), limit),
+        reason=budget.take(" ".join(short_reason(record).split()), 2_000, least=_LEAST_TEXT),
         observed=tuple(
-            (shown(seen.path, _NAME * 2), shown(value_text(seen.value), max(limit // 4, 80)))
-            for seen in record.observed[:_MOST_OBSERVED]
+            (
+                budget.take(seen.path, _NAME * 2, least=_LEAST_NAME),
+                budget.take(value_text(seen.value), 500, least=_LEAST_NAME),
+            )
+            for seen in record.observed[:most]
         ),
-        more=max(0, len(record.observed) - _MOST_OBSERVED),
-        expected=shown(record.expected, limit) if record.expected != expected else None,
-        note=shown(record.note, limit) if record.note else None,
-        waiver=shown(record.waiver, _NAME) if record.waiver else None,
+        more=max(0, len(record.observed) - most),
+        expected=budget.take(record.expected, 500, least=_LEAST_NAME) if record.expected != expected else None,
+        note=budget.take(record.note, 1_000, least=_LEAST_NAME) if record.note else None,
+        waiver=budget.take(record.waiver, _NAME, least=_LEAST_NAME) if record.waiver else None,
     )
 
 
-def _where(subject: Subject) -> tuple[Shown, ...]:
-    return tuple(shown(part, _NAME) for part in (subject.namespace, subject.kind, subject.name) if part)
+def _where(record: Record, budget: Budget) -> tuple[Shown, ...]:
+    subject = record.subject
+    parts = (subject.namespace, subject.kind, subject.name) if subject else (record.namespace,)
+    return tuple(budget.take(part, _NAME, least=_LEAST_NAME) for part in parts if part)
 
 
 def _marks(record: Record) -> Iterator[str]:
@@ -100,20 +103,20 @@ def _marks(record: Record) -> Iterator[str]:
         yield f"level {record.level.value}"
 
 
-def subject_lines(records: Sequence[Record]) -> list[SubjectLine]:
+def subject_lines(records: Sequence[Record], budget: Budget) -> list[SubjectLine]:
     """The distinct subjects of these records in their order, each with the first three parts that fail."""
     grouped: dict[str, list[Record]] = {}
     for record in records:
         grouped.setdefault(record_name(record), []).append(record)
     lines = []
     for found in grouped.values():
-        first = found[0]
         parts = list(dict.fromkeys(one.subject.within for one in found if one.subject and one.subject.within))
+        most = 1 if budget.tight else 3
         lines.append(
             SubjectLine(
-                where=_where(first.subject) if first.subject else (shown(first.namespace, _NAME),),
-                within=tuple(shown(part, _NAME) for part in parts[:3]),
-                more=max(0, len(parts) - 3),
+                where=_where(found[0], budget),
+                within=tuple(budget.take(part, _NAME, least=_LEAST_NAME) for part in parts[:most]),
+                more=max(0, len(parts) - most),
             )
         )
     return lines

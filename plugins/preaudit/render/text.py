@@ -12,7 +12,7 @@ import msgspec
 from preaudit.evidence.record import Record, Subject
 
 REDACTED = "$redacted"
-_LONGEST_TITLE = 2_000
+_LONGEST_TITLE = 1_000
 _STACKED_MARKS = 3
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 _LITERAL = re.compile(r"``(.+?)``", re.DOTALL)
