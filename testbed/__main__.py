@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from testbed import access, build, cluster, faults, flags, node, packages, proxy
-from testbed.layout import NODES, STATE, TestbedError, api_address, node_address
+from testbed import access, build, cluster, faults, fill, flags, node, packages, plane, proxy
+from testbed.layout import NODES, PLANE_STATE, STATE, TestbedError, api_address, node_address
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,12 +23,21 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("programs", nargs="*", metavar="PROGRAM", help=f"of {', '.join(build.PROGRAMS)} (default: all)")
     one = commands.add_parser("up", help="bring the cluster up")
     one.add_argument("--flags", choices=flags.SETS, default="good", help="set of flags (README.md)")
-    commands.add_parser("down", help="take the cluster down, leaving nothing but caches")
-    commands.add_parser("status", help="exit 0 if the cluster is healthy, else say what is not")
+    plane_only = {"action": "store_true", "help": "instead: etcd and an API server alone, on loopback, for load"}
+    one.add_argument("--control-plane-only", **plane_only)
+    one = commands.add_parser("down", help="take the cluster down, leaving nothing but caches")
+    one.add_argument("--control-plane-only", **plane_only)
+    one = commands.add_parser("status", help="exit 0 if the cluster is healthy, else say what is not")
+    one.add_argument("--control-plane-only", **plane_only)
     one = commands.add_parser("kubeconfig", help="print the path of a kubeconfig file")
+    one.add_argument("--control-plane-only", **plane_only)
     one.add_argument("--user", help="sign a certificate for this user (default: the administrator)")
     one.add_argument("--group", action="append", default=[], help="group of that user; repeatable")
     commands.add_parser("images", help="print, as JSON, the images that manifests may use: name -> name@digest")
+    one = commands.add_parser("fill", help="write N running pods and all around them into the control plane without nodes")
+    one.add_argument("pods", type=int, metavar="N")
+    one.add_argument("--namespaces", type=int, default=0, metavar="M", help="default: one for 100 pods")
+    one.add_argument("--kubeconfig", type=Path, help="fill this instead; no controller may run there (README.md)")
     one = commands.add_parser("proxy", help="serve a fault proxy until interrupted (README.md)")
     one.add_argument("--upstream", default="api", help=f"api (default), {', '.join(NODES)} (its kubelet) or an https URL")
     one.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any)")
@@ -50,6 +59,10 @@ def run(options: argparse.Namespace) -> int:
                 if name not in build.PROGRAMS:
                     raise TestbedError(f"no program {name}: choose of {', '.join(build.PROGRAMS)}")
                 print(build.build(name))
+        case "up" | "down" | "status" | "kubeconfig" if options.control_plane_only:
+            return _plane(options)
+        case "fill":
+            _fill(options)
         case "up":
             began = time.monotonic()
             cluster.up(options.flags)
@@ -86,6 +99,34 @@ def serve(upstream: str, port: int, rules: Path | None, seconds: float) -> None:
                 running.set_rules(faults.from_json(rules.read_text()))
                 seen = changed
             time.sleep(0.2)
+
+
+def _plane(options: argparse.Namespace) -> int:
+    match options.command:
+        case "up":
+            plane.up()
+            print(f"up; kubeconfig {plane.kubeconfig()}")
+        case "down":
+            plane.down()
+        case "status":
+            well = plane.ready()
+            print("healthy" if well else "the control plane is down")
+            return 0 if well else 1
+        case "kubeconfig" if options.user:
+            print(access.for_user(PLANE_STATE, options.user, tuple(options.group), plane.URL))
+        case _:
+            print(plane.kubeconfig())
+    return 0
+
+
+def _fill(options: argparse.Namespace) -> None:
+    number = options.namespaces or max(1, options.pods // 100)
+    if not options.kubeconfig:
+        plane.up_for(f"{options.pods} pods in {number} namespaces")
+    target = options.kubeconfig or plane.kubeconfig()
+    began = time.monotonic()
+    fill.Filler(target).fill(options.pods, number, lambda text: print(text, flush=True))
+    print(f"{options.pods} pods in {number} namespaces after {time.monotonic() - began:.0f} s; kubeconfig {target}")
 
 
 def _kubeconfig(options: argparse.Namespace) -> Path:
