@@ -16,6 +16,9 @@ _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _VOLUME_PARAMETERS = {"csi": "volumeAttributes", "flexVolume": "options"}
 
 _NODE_NAME = re.compile(rb'"nodeName":("[A-Za-z0-9.\-]{1,253}")')
+_NODE_FORMS = (b'"nodeName":%b', b'"values":[%b]')
+"""Where a node's name is exchanged: its field, and the affinity that a DaemonSet adds. Nowhere else, as a node may be
+called like a key (``"value"``), and exchanging that would hide a value from the redaction."""
 _TOKEN_VOLUME = re.compile(rb'"kube-api-access-[a-z0-9]{5}"')
 _NODE_STAND_IN = b'"node-of-this-pod.preaudit.invalid"'
 _TOKEN_STAND_IN = b'"kube-api-access-preaudit-stand-in"'
@@ -117,7 +120,8 @@ class PodSpecs:
             return self._redact(raw)
         shared = raw
         if node is not None:
-            shared = shared.replace(node[1], _NODE_STAND_IN)
+            for form in _NODE_FORMS:
+                shared = shared.replace(form % node[1], form % _NODE_STAND_IN)
         if volume is not None:
             shared = shared.replace(volume[0], _TOKEN_STAND_IN)
         found = self._known.get(shared)

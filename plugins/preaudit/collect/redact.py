@@ -8,6 +8,7 @@ also ``"flag"``. Equal values have equal tokens under one key. A key of the inpu
 from __future__ import annotations
 
 import hmac
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,11 @@ _ANNOTATIONS_IN_CLEAR = (
 _ANNOTATIONS_DROPPED = frozenset({"kubectl.kubernetes.io/last-applied-configuration"})
 
 _WALK_ANYWAY = (b"$redacted", b"$escaped", b"\\u00", b"\\ud", b"\\uD", *credentials.SHAPE_LITERALS)
+MAX_DEPTH = 100
+"""Deepest nesting that is kept; no field of the API comes near it, and readers recurse."""
+_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_MAX_KNOWN = 20_000
+_MAX_KNOWN_LENGTH = 256
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder().decode
 
@@ -61,23 +67,39 @@ class Redactor:
             raise ValueError("the redaction key must have at least 16 bytes")
         self._key = key
         self.counts: Counter[str] = Counter()
+        self._known: dict[tuple[str, str], Mark] = {}
 
     def token(self, value: Any, *, name: str = "", hits: list[str] | None = None, flag: str = "") -> Mark:
         """The mark that stands for a value; `hits` are worked out from name and value where not given."""
         text = value if isinstance(value, str) else _ENCODE(value).decode()
-        found = credentials.hits_for(name, text) if hits is None else hits
+        if hits is None:
+            return self._named(name, text)
+        self.counts["values"] += 1
+        self.counts.update(hits)
+        return self._mark(text, hits, flag)
+
+    def _named(self, name: str, text: str) -> Mark:
+        """The mark of a named value; replicas repeat theirs, so short ones are remembered."""
+        mark = self._known.get((name, text))
+        if mark is None:
+            mark = self._mark(text, credentials.hits_for(name, text))
+            if len(text) <= _MAX_KNOWN_LENGTH and len(self._known) < _MAX_KNOWN:
+                self._known[name, text] = mark
+        self.counts["values"] += 1
+        self.counts.update(mark[MARK]["hits"])
+        return mark
+
+    def _mark(self, text: str, hits: list[str], flag: str = "") -> Mark:
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
         mark: dict[str, Any] = {
             "token": digest,
             "length": credentials.length_class(text),
             "empty": not text,
-            "hits": found,
+            "hits": hits,
             "entropy": credentials.entropy_class(text),
         }
         if flag:
             mark["flag"] = flag
-        self.counts["values"] += 1
-        self.counts.update(found)
         return Mark({MARK: mark})
 
     def values(self, mapping: Any) -> Any:
@@ -155,17 +177,36 @@ class Redactor:
 
     def raw(self, raw: bytes) -> bytes:
         """An encoded JSON value that is kept in clear: as it is, unless something in it needs a look."""
+        check_depth(raw)
         return _ENCODE(self.tree(_DECODE(raw))) if needs_look(raw) else raw
 
     def changed(self, raw: bytes, change: Callable[[Any], Any]) -> bytes:
         """An encoded JSON value after `change`; what `change` leaves is screened like everything kept."""
+        check_depth(raw)
         node = change(_DECODE(raw))
         return _ENCODE(self.tree(node) if needs_look(raw) else node)
 
 
+def check_depth(encoded: bytes) -> None:
+    """Raise `RecursionError` for an encoded JSON value that is nested too deeply for its readers."""
+    if encoded.count(b"{") + encoded.count(b"[") <= MAX_DEPTH:
+        return
+    depth = 0
+    for token in _BRACKET.finditer(encoded):
+        if token[0] in b"{[":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise RecursionError
+        elif token[0] in b"}]":
+            depth -= 1
+
+
 def needs_look(raw: bytes) -> bool:
     """Whether encoded JSON may hold a reserved key or a credential of a known form; errs on the side of looking."""
-    return any(literal in raw for literal in _WALK_ANYWAY) or (b"@" in raw and b"://" in raw)
+    for literal in _WALK_ANYWAY:
+        if literal in raw:
+            return True
+    return b"@" in raw and b"://" in raw
 
 
 def escaped(key: str) -> str:

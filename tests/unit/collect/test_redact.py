@@ -1,0 +1,232 @@
+"""Values become tokens, and nothing else is lost."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from preaudit.collect.objects import Lines
+from preaudit.collect.podspec import PodSpecs, redact_pod_spec
+from preaudit.collect.redact import ESCAPE, MARK, Redactor, needs_look
+from preaudit.source import SOURCES
+
+KEY = b"k" * 32
+CANARY = "Zx9-canary-7Qw"
+
+
+def line_of(source, content):
+    lines = Lines(SOURCES[source], Redactor(KEY))
+    import msgspec
+
+    return lines.line(lines.repaired(msgspec.Raw(json.dumps(content).encode()))).decode()
+
+
+def container(**more):
+    return {"name": "c", "image": "i", **more}
+
+
+PLACES = {
+    "env": container(env=[{"name": "X", "value": CANARY}]),
+    "env that is a number": container(env=[{"name": "X", "value": [CANARY]}]),
+    "env that is no list": container(env={"X": CANARY}),
+    "password in args": container(args=["--db-password=" + CANARY]),
+    "password after its flag": container(args=["--db-password", CANARY]),
+    "password in a script": container(command=["sh", "-c", f"export DB_PASSWORD={CANARY}; run"]),
+    "password in a shell flag": container(command=["sh", "-c", f"run --token {CANARY} now"]),
+    "curl user": container(command=["sh", "-c", f"curl -u admin:{CANARY} http://x"]),
+    "URL in args": container(args=[f"postgres://app:{CANARY}@db/x"]),
+    "probe header": container(livenessProbe={"httpGet": {"httpHeaders": [{"name": "X", "value": CANARY}]}}),
+    "probe command": container(livenessProbe={"exec": {"command": ["mysqladmin", f"--password={CANARY}"]}}),
+    "probe path": container(livenessProbe={"httpGet": {"path": f"/health?token={CANARY}"}}),
+    "lifecycle": container(lifecycle={"preStop": {"exec": {"command": ["sh", "-c", f"API_KEY={CANARY} x"]}}}),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", ["containers", "initContainers", "ephemeralContainers"])
+def test_no_value_survives_in_a_container(place, kind):
+    spec = {kind: [PLACES[place]]}
+    pod = line_of("pods", {"metadata": {"name": "a", "namespace": "b"}, "spec": spec})
+    deployment = line_of("deployments.apps", {"metadata": {"name": "a"}, "spec": {"template": {"spec": spec}}})
+    job = {"spec": {"template": {"spec": spec}}}
+    cron = line_of("cronjobs.batch", {"metadata": {"name": "a"}, "spec": {"jobTemplate": job}})
+    for line in (pod, deployment, cron):
+        assert CANARY not in line
+        assert MARK in line
+
+
+@pytest.mark.parametrize(
+    ("source", "content"),
+    [
+        ("configmaps", {"data": {"x": CANARY}}),
+        ("configmaps", {"binaryData": {"x": CANARY}}),
+        ("configmaps", {"data": CANARY}),
+        ("pods", {"metadata": {"name": "a", "annotations": {"example.com/x": CANARY}}}),
+        ("pods", {"metadata": {"name": "a", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": CANARY}}}),
+        ("pods", {"metadata": {"name": "a", "managedFields": [{"manager": CANARY}]}}),
+        ("pods", {"status": {"message": CANARY}}),
+        ("pods", {"spec": {"volumes": [{"name": "v", "csi": {"driver": "d", "volumeAttributes": {"p": CANARY}}}]}}),
+        ("persistentvolumes", {"spec": {"csi": {"driver": "d", "volumeAttributes": {"p": CANARY}}}}),
+        ("deployments.apps", {"spec": {"template": {"metadata": {"annotations": {"x": CANARY}}}}}),
+        ("deployments.apps", {"status": {"conditions": [{"type": "Progressing", "message": CANARY}]}}),
+        ("secrets", {"data": {"p": CANARY}, "stringData": {"p": CANARY}}),
+        ("secrets", {"metadata": {"name": "a", "annotations": {"x": CANARY}}}),
+        ("mutatingwebhookconfigurations.admissionregistration.k8s.io",
+         {"webhooks": [{"clientConfig": {"url": f"https://u:{CANARY}@x/"}}]}),
+    ],
+)  # fmt: skip
+def test_no_value_survives_elsewhere(source, content):
+    assert CANARY not in line_of(source, {"metadata": {"name": "a"}, **content})
+
+
+STRONG = {
+    "private-key": "-----BEGIN RSA PRIVATE KEY-----\nMIIE",
+    "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl",
+    "aws-key": "AKIAIOSFODNN7EXAMPLE",
+    "github-token": "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+    "slack-token": "xoxb-123456789012-abcdefghijkl",
+    "gcp-key": "AIza" + "a" * 35,
+}
+
+
+@pytest.mark.parametrize("rule", STRONG)
+def test_keys_of_a_known_form_are_found_wherever_they_stand(rule):
+    value = STRONG[rule]
+    for source, content in [
+        ("pods", {"spec": {"containers": [container(args=[value], image=value)], "hostname": value}}),
+        ("services", {"spec": {"externalName": value}}),
+        ("pods", {"metadata": {"name": "a", "annotations": {"meta.helm.sh/x": value}}}),
+        ("pods", {"metadata": {"name": "a", "labels": {"x": value}}}),
+        ("nodes", {"spec": {"providerID": value}}),
+    ]:
+        line = line_of(source, {"metadata": {"name": "a"}, **content})
+        assert json.dumps(value)[1:-1] not in line
+        assert rule in line
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "--port=8080", "--tls-private-key-file=/etc/k.key", "--token-auth-file=/etc/tokens", "--v=2",
+        "--service-account-key-file=/etc/kubernetes/pki/sa.pub", "--enable-bootstrap-token-auth=true",
+        "--tls-cipher-suites=TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "--authorization-mode=Node,RBAC",
+        "--encryption-provider-config=/etc/e.yaml", "--token-ttl=24h", "--secret-name=db", "--password-file=/run/p",
+        "--client-ca-file=/etc/kubernetes/pki/ca.crt", "--etcd-servers=https://127.0.0.1:2379", "sh", "-c",
+        "--audit-log-maxage=30", "--password=$(PASSWORD)", "echo hello && sleep 5", "--api-token-url=https://x/y",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+    ],
+)  # fmt: skip
+def test_ordinary_arguments_stay_in_clear(argument):
+    assert Redactor(KEY).arguments([argument]) == [argument]
+
+
+def test_an_argument_keeps_its_flag():
+    (mark,) = Redactor(KEY).arguments(["--password=hunter22"])
+    assert mark[MARK]["flag"] == "--password"
+    assert "credential-flag" in mark[MARK]["hits"]
+    assert mark == Redactor(KEY).arguments(["--password", "hunter22"])[1]
+
+
+def test_equal_values_have_equal_tokens_under_one_key_only():
+    one, two = Redactor(KEY).token("value"), Redactor(KEY).token("value", name="OTHER")
+    assert one[MARK]["token"] == two[MARK]["token"]
+    assert Redactor(b"x" * 32).token("value")[MARK]["token"] != one[MARK]["token"]
+    assert len(one[MARK]["token"]) == 32
+
+
+def test_an_empty_value_is_told():
+    mark = Redactor(KEY).token("", name="PASSWORD")[MARK]
+    assert (mark["empty"], mark["length"], mark["hits"]) == (True, "0", [])
+
+
+def test_a_short_key_is_refused():
+    with pytest.raises(ValueError, match="16 bytes"):
+        Redactor(b"short")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(
+        st.sampled_from([MARK, "$escaped", ESCAPE + MARK, ESCAPE + ESCAPE + MARK, "a", "$redacted2"]), inner, max_size=4
+    ),
+    max_leaves=15,
+)
+
+
+def unescaped(node):
+    if isinstance(node, dict):
+        return {key.removeprefix(ESCAPE): unescaped(value) for key, value in node.items()}
+    return [unescaped(value) for value in node] if isinstance(node, list) else node
+
+
+def keys(node):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield key
+            yield from keys(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from keys(value)
+
+
+@given(JSON)
+@settings(max_examples=300, deadline=None)
+def test_marks_of_the_input_are_escaped_and_can_be_had_back(node):
+    stored = json.loads(Redactor(KEY).raw(json.dumps(node).encode()))
+    assert unescaped(stored) == node
+    assert MARK not in set(keys(stored))
+
+
+def test_a_mark_hidden_by_escapes_is_found():
+    assert needs_look(rb'{"\u0024redacted": {}}')
+    assert needs_look(rb'{"$\u0072edacted": {}}')
+    assert MARK not in json.loads(Redactor(KEY).raw(rb'{"\u0024redacted": {}}'))
+
+
+def test_marks_of_the_input_do_not_pass_for_ours_in_an_environment():
+    line = line_of("pods", {"metadata": {"name": "a"}, "spec": {"containers": [
+        container(env=[{"name": "X", "value": {MARK: {"hits": [], "token": "0"}}, MARK: {"a": 1}}])]}})  # fmt: skip
+    variable = json.loads(line)["spec"]["containers"][0]["env"][0]
+    assert MARK not in variable
+    assert variable["value"][MARK]["token"] != "0"
+
+
+names = st.sampled_from(["node-1", "n", "kube-api-access-abcde", "kube-api-access-xyz12", "value"])
+specs = st.fixed_dictionaries(
+    {"containers": st.lists(
+        st.fixed_dictionaries({
+            "name": names,
+            "args": st.lists(names | st.sampled_from(["--password=node-1", "--x=kube-api-access-abcde"]), max_size=3),
+            "env": st.lists(st.fixed_dictionaries({"name": names, "value": names}), max_size=3),
+            "volumeMounts": st.lists(st.fixed_dictionaries({"name": names}), max_size=2),
+        }), max_size=3)},
+    optional={"nodeName": names, "volumes": st.lists(st.fixed_dictionaries({"name": names}), max_size=2),
+              "hostname": names},
+)  # fmt: skip
+
+
+@given(st.lists(specs, min_size=1, max_size=6))
+@settings(max_examples=200, deadline=None)
+def test_a_spec_that_is_known_already_is_redacted_as_if_it_were_not(many):
+    shared, plain = Redactor(KEY), Redactor(KEY)
+    cache = PodSpecs(shared)
+    for spec in many * 2:
+        raw = json.dumps(spec, separators=(",", ":")).encode()
+        expected = redact_pod_spec(plain, json.loads(raw))
+        assert json.loads(cache.redact(raw)) == expected
+    assert shared.counts == plain.counts
+
+
+def test_specs_that_differ_in_node_and_token_volume_are_redacted_once():
+    redactor = Redactor(KEY)
+    cache = PodSpecs(redactor)
+    for number in range(20):
+        spec = {"containers": [container(env=[{"name": "A", "value": "b"}])], "nodeName": f"node-{number}",
+                "volumes": [{"name": f"kube-api-access-abc{number:02d}"}]}  # fmt: skip
+        assert json.loads(cache.redact(json.dumps(spec, separators=(",", ":")).encode()))["nodeName"] == f"node-{number}"
+    assert len(cache._known) == 1
+    assert redactor.counts["values"] == 20
