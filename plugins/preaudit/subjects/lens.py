@@ -114,6 +114,10 @@ class Lens:
             raise NotObservable(f"{self._full(path)}[{key}]", "the value was redacted, it cannot be judged")
         return default if value is None else value
 
+    def note(self, what: str, value: Any) -> None:
+        """Log a fact that a verdict rests on and that stands outside the object: a profile's value, a count."""
+        self.log.entries.append((what, what, value))
+
     def _find(self, path: str, default: Any, *, log: bool = True) -> Any:
         value: Any = self._value
         for step in _steps(self._schema, path):

@@ -44,6 +44,11 @@ class Pod(Lens):
         self.log.entries.append((path, f"metadata.annotations[{key}]", value))
         return value
 
+    def annotations(self, prefix: str) -> dict[str, Any]:
+        """The judged annotations whose key begins with `prefix`; each one logged."""
+        keys = sorted(key for key in self.form.annotations if key.startswith(prefix))
+        return {key: self.annotation(key) for key in keys}
+
     def related(self, source: str) -> list[Lens]:
         """The objects of another source in this namespace; see `Estate.related`."""
         return self.estate.related(source, self.form.ref.namespace, self.log)
