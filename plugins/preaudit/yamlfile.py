@@ -129,12 +129,15 @@ def documents(text: str, name: str, *, with_lines: bool = False) -> Iterator[Doc
         yield from _Builder(text, name, with_lines=with_lines).documents()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else 1
-        hint = "; render the chart first (helm template)" if "{{" in text else ""
+        line = min(mark.line + 1, max(1, len(text.splitlines()))) if mark is not None else 1
         problem = error.problem or error.context or "it cannot be read"
-        raise UsageError(f"{name}:{line}: broken YAML: {problem}{hint}") from None
+        raise UsageError(f"{name}:{line}: broken YAML: {problem}{_hint(text)}") from None
     except yaml.YAMLError as error:
         raise UsageError(f"{name}:1: broken YAML: {' '.join(str(error).split())[:200]}") from None
+
+
+def _hint(text: str) -> str:
+    return "; it looks like a template, render it first (helm template)" if "{{" in text else ""
 
 
 class _Builder:
@@ -142,6 +145,7 @@ class _Builder:
 
     def __init__(self, text: str, name: str, *, with_lines: bool) -> None:
         self._parser = CParser(text)
+        self._text = text
         self._name = name
         self._lines: dict[KeyPath, int] | None = {} if with_lines else None
         self._anchors: dict[str, tuple[Any, int]] = {}
@@ -239,7 +243,7 @@ class _Builder:
                 return str(event.value)
             value = self._scalar(event)
         else:
-            self._fail(event, "a key must be text")
+            self._fail(event, "a key must be text" + _hint(self._text))
         if isinstance(value, dict | list):
             self._fail(event, "a key must be text")
         if isinstance(value, bool):

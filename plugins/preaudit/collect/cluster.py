@@ -240,9 +240,7 @@ class _Run:
         redactor = Redactor(self.plan.key)
         lines = Lines(source, redactor, {"type": LEGACY_TOKEN} if metadata_only else None)
         writer = RewindableWriter(self.folder, source.name)
-        reader = ListReader(
-            self.api, lines, writer, ahead, lambda objects: self.progress.page(source.name, objects)
-        )
+        reader = ListReader(self.api, lines, writer, ahead, lambda objects: self.progress.page(source.name, objects))
         outcome = _Outcome()
         budget = Budget()
         try:
@@ -267,9 +265,7 @@ class _Run:
         else:
             (self.folder / stored.name).unlink()
         if source.name == "namespaces" and self.plan.scope is None:
-            outcome.names = {
-                msgspec.json.decode(line)["metadata"]["name"] for line in self._stored_lines("namespaces")
-            }
+            outcome.names = {msgspec.json.decode(line)["metadata"]["name"] for line in self._stored_lines("namespaces")}
         outcome.namespaces = reader.namespaces - {""}
         outcome.counts = redactor.counts
         done = [status.status.value for status in outcome.statuses if status.status is not Status.COLLECTED]

@@ -42,9 +42,7 @@ _BY_KIND: dict[tuple[str, str], Source] = {
 }
 
 
-def collect_manifests(
-    folder: Path, *, paths: Sequence[str], redaction_key: bytes | None, now: datetime
-) -> Collection:
+def collect_manifests(folder: Path, *, paths: Sequence[str], redaction_key: bytes | None, now: datetime) -> Collection:
     """Read objects from files into a snapshot.
 
     Args:

@@ -246,5 +246,3 @@ def _template_metadata(redactor: Redactor, template: dict[str, Any]) -> None:
 
 def _mappings(items: Any) -> Iterable[dict[str, Any]]:
     return (item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
-
-

@@ -223,9 +223,7 @@ class Api:
         return answer
 
 
-def exchange(
-    pool: urllib3.PoolManager, request: Request, *, seconds: float, limit: int
-) -> tuple[Answer, bytes]:
+def exchange(pool: urllib3.PoolManager, request: Request, *, seconds: float, limit: int) -> tuple[Answer, bytes]:
     """Send one request and read its whole answer, within `seconds` and `limit` bytes.
 
     Returns:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -20,6 +19,9 @@ from preaudit.collect.redact import Redactor
 from preaudit.collect.transport import Api, Budget
 from preaudit.collect.writer import RewindableWriter
 from preaudit.source import SOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -78,13 +80,12 @@ class FakeApi:
                 if declared != str(len(body)):
                     self.close_connection = True
 
-            do_POST = do_GET
-            do_DELETE = do_GET
+            do_POST = do_GET  # noqa: N815 - the standard library's name
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -131,7 +132,12 @@ def budget() -> Budget:
 
 def pod(name: str = "a", namespace: str = "shop", **more: Any) -> dict[str, Any]:
     return {
-        "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{namespace}-{name}", **more.pop("metadata", {})},
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": f"uid-{namespace}-{name}",
+            **more.pop("metadata", {}),
+        },
         "spec": more.pop("spec", {"containers": [{"name": "c", "image": "i"}]}),
         "status": {"phase": "Running"},
         **more,

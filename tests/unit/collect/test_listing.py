@@ -16,7 +16,9 @@ def names(listing):
 
 
 def test_pages_are_read_to_the_end(fake, listing, make):
-    fake.pages(PODS, make.page(make.pod("a"), token="t1"), make.page(make.pod("b"), token="t2"), make.page(make.pod("c")))
+    fake.pages(
+        PODS, make.page(make.pod("a"), token="t1"), make.page(make.pod("b"), token="t2"), make.page(make.pod("c"))
+    )
     end = listing.read()
     assert (end.status, end.cause, end.count, end.resource_version) == (Status.COLLECTED, "", 3, "7")
     assert names(listing) == ["a", "b", "c"]
@@ -47,7 +49,9 @@ def test_only_what_is_kept_is_written(fake, listing, make):
 FLAWED = {
     "null items although some remain": lambda make: [{**make.page(remainingItemCount=3), "items": None}],
     "ended although some remain": lambda make: [make.page(make.pod(), remainingItemCount=3)],
-    "the same continue token again": lambda make: [make.page(make.pod("a"), token="t"), make.page(make.pod("b"), token="t")],
+    "the same continue token again": lambda make: [
+        make.page(make.pod("a"), token="t"), make.page(make.pod("b"), token="t"),
+    ],
     "endless empty pages": lambda make: [make.page(token=f"t{n}") for n in range(30)],
     "one UID twice": lambda make: [make.page(make.pod(), make.pod())],
     "one UID on two pages": lambda make: [make.page(make.pod(), token="t"), make.page(make.pod())],
@@ -87,7 +91,9 @@ def test_a_list_that_is_not_proved_complete_is_truncated(fake, listing, make, ca
 def test_objects_already_received_are_kept(fake, listing, make, case):
     fake.pages(PODS, *FLAWED[case](make))
     end = listing.read()
-    assert end.count == (0 if case in {"null items although some remain", "endless empty pages"} else len(listing.lines))
+    assert end.count == (
+        0 if case in {"null items although some remain", "endless empty pages"} else len(listing.lines)
+    )
 
 
 UNREADABLE = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,13 +15,12 @@ from preaudit.collect.redact import ESCAPE, MARK, Redactor, needs_look
 from preaudit.source import SOURCES
 
 KEY = b"k" * 32
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 CANARY = "Zx9-canary-7Qw"
 
 
 def line_of(source, content):
     lines = Lines(SOURCES[source], Redactor(KEY))
-    import msgspec
-
     return lines.line(lines.repaired(msgspec.Raw(json.dumps(content).encode()))).decode()
 
 
@@ -65,7 +65,7 @@ def test_no_value_survives_in_a_container(place, kind):
         ("configmaps", {"binaryData": {"x": CANARY}}),
         ("configmaps", {"data": CANARY}),
         ("pods", {"metadata": {"name": "a", "annotations": {"example.com/x": CANARY}}}),
-        ("pods", {"metadata": {"name": "a", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": CANARY}}}),
+        ("pods", {"metadata": {"name": "a", "annotations": {LAST_APPLIED: CANARY}}}),
         ("pods", {"metadata": {"name": "a", "managedFields": [{"manager": CANARY}]}}),
         ("pods", {"status": {"message": CANARY}}),
         ("pods", {"spec": {"volumes": [{"name": "v", "csi": {"driver": "d", "volumeAttributes": {"p": CANARY}}}]}}),
@@ -149,9 +149,13 @@ def test_a_short_key_is_refused():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from([MARK, "$escaped", ESCAPE + MARK, ESCAPE + ESCAPE + MARK, "a", "$redacted2"]), inner, max_size=4
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from([MARK, "$escaped", ESCAPE + MARK, ESCAPE + ESCAPE + MARK, "a", "$redacted2"]),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=15,
 )
@@ -227,6 +231,7 @@ def test_specs_that_differ_in_node_and_token_volume_are_redacted_once():
     for number in range(20):
         spec = {"containers": [container(env=[{"name": "A", "value": "b"}])], "nodeName": f"node-{number}",
                 "volumes": [{"name": f"kube-api-access-abc{number:02d}"}]}  # fmt: skip
-        assert json.loads(cache.redact(json.dumps(spec, separators=(",", ":")).encode()))["nodeName"] == f"node-{number}"
+        redacted = json.loads(cache.redact(json.dumps(spec, separators=(",", ":")).encode()))
+        assert redacted["nodeName"] == f"node-{number}"
     assert len(cache._known) == 1
     assert redactor.counts["values"] == 20

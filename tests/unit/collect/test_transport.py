@@ -161,9 +161,7 @@ def test_a_dripping_answer_meets_the_deadline():
     pool = urllib3.PoolManager()
     begin = time.monotonic()
     with pytest.raises(NotAnswered, match="within the time"):
-        exchange(
-            pool, Request("GET", f"http://127.0.0.1:{server.getsockname()[1]}/", {}), seconds=0.5, limit=10**6
-        )
+        exchange(pool, Request("GET", f"http://127.0.0.1:{server.getsockname()[1]}/", {}), seconds=0.5, limit=10**6)
     assert time.monotonic() - begin < 3
     pool.clear()
     server.close()

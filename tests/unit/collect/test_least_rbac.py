@@ -1,0 +1,69 @@
+"""The printed roles are the least ones, and bound to whom the server confirmed."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from preaudit.collect.least_rbac import least_rbac
+from preaudit.errors import UsageError
+from preaudit.snapshot import Identity
+from preaudit.source import SOURCES
+
+USER = Identity(user="eve: {x}\n- injected", groups=("system:authenticated",))
+
+
+def loaded(sources, namespaces, identity=USER):
+    text = least_rbac(sources, namespaces, identity)
+    return text, list(yaml.safe_load_all(text))
+
+
+def test_cluster_roles_list_what_is_read_and_nothing_else():
+    text, documents = loaded(["pods", "deployments.apps", "nodes/configz", "nodes"], None)
+    role, binding = documents
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["nodes/configz"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["namespaces", "nodes", "pods"], "verbs": ["list"]},
+        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list"]},
+    ]
+    assert (role["kind"], binding["kind"]) == ("ClusterRole", "ClusterRoleBinding")
+    assert binding["subjects"] == [
+        {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "eve: {x}\n- injected"}
+    ]
+    assert "secrets" not in text
+
+
+def test_roles_in_namespaces():
+    _, documents = loaded(["pods", "nodes"], ["b", "a"])
+    assert [(entry["kind"], entry["metadata"]["namespace"]) for entry in documents] == [
+        ("Role", "a"), ("RoleBinding", "a"), ("Role", "b"), ("RoleBinding", "b")]  # fmt: skip
+    assert documents[0]["rules"] == [
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"], "resourceNames": ["a"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+    ]
+
+
+def test_secrets_have_a_role_of_their_own():
+    text, documents = loaded(["pods", "secrets"], None)
+    names = [entry["metadata"]["name"] for entry in documents]
+    assert names == ["preaudit-reader"] * 2 + ["preaudit-secrets-metadata"] * 2
+    assert documents[2]["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]
+    assert "also lets its holder read their values" in text
+
+
+def test_everything_never_has_the_proxy_or_a_writing_verb():
+    for namespaces in (None, ["a"]):
+        text, documents = loaded(list(SOURCES), namespaces)
+        assert "proxy" not in text
+        verbs = {verb for entry in documents for rule in entry.get("rules", ()) for verb in rule["verbs"]}
+        assert verbs <= {"get", "list"}
+
+
+def test_service_accounts_are_bound_as_such():
+    _, documents = loaded(["pods"], None, Identity(user="system:serviceaccount:audit:reader"))
+    assert documents[1]["subjects"] == [{"kind": "ServiceAccount", "namespace": "audit", "name": "reader"}]
+
+
+def test_nobody_cannot_be_bound():
+    with pytest.raises(UsageError, match="who we are"):
+        least_rbac(["pods"], None, Identity(cause="the server did not say who we are: forbidden"))
