@@ -64,7 +64,7 @@ def items_of(requirement: Requirement, estate: Estate) -> list[Item]:
     items = [Item(requirement, namespace) for namespace in estate.namespaces] if kind.namespace_sources else []
     if kind.cluster_sources:
         return items if scoped else [*items, Item(requirement, CLUSTER)]
-    if not scoped and not estate.given and _nameless(requirement, estate):
+    if not scoped and not estate.given and (not items or _nameless(requirement, estate)):
         items.append(Item(requirement, CLUSTER))
     return items
 
@@ -251,7 +251,7 @@ def _empty(item: Item, estate: Estate, rules: Rules, population: str, stale: str
         return _bare(item, Verdict.UNKNOWN, stale, rules, population)
     proofs = [
         f"{name} ({'is not served here' if _status(estate, name, item.namespace) is Status.ABSENT else 'complete list'})"
-        for name in kind.sources_of(item.namespace)
+        for name in kind.sources_of(item.namespace) or kind.sources
     ]
     reason = f"there is no such subject: {', '.join(proofs)}"
     return _bare(item, Verdict.NOT_APPLICABLE, reason, rules, population)

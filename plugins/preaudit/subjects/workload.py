@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from preaudit.snapshot import EVERYWHERE
 from preaudit.subjects.estate import Estate
 from preaudit.subjects.forms import Form, Part
 from preaudit.subjects.lens import Lens, ReadLog
@@ -49,9 +50,9 @@ class Pod(Lens):
         keys = sorted(key for key in self.form.annotations if key.startswith(prefix))
         return {key: self.annotation(key) for key in keys}
 
-    def related(self, source: str) -> list[Lens]:
-        """The objects of another source in this namespace; see `Estate.related`."""
-        return self.estate.related(source, self.form.ref.namespace, self.log)
+    def related(self, source: str, *, everywhere: bool = False) -> list[Lens]:
+        """The objects of another source in this namespace, or in all of them; see `Estate.related`."""
+        return self.estate.related(source, EVERYWHERE if everywhere else self.form.ref.namespace, self.log)
 
 
 class Container(Lens):
@@ -93,9 +94,9 @@ class Container(Lens):
         """The pod spec around the container; its reads go to the same log."""
         return Pod(self.estate, self.form, self.log)
 
-    def related(self, source: str) -> list[Lens]:
-        """The objects of another source in this namespace; see `Estate.related`."""
-        return self.estate.related(source, self.form.ref.namespace, self.log)
+    def related(self, source: str, *, everywhere: bool = False) -> list[Lens]:
+        """The objects of another source in this namespace, or in all of them; see `Estate.related`."""
+        return self.estate.related(source, EVERYWHERE if everywhere else self.form.ref.namespace, self.log)
 
 
 class Workload(Lens):
@@ -123,18 +124,19 @@ class Workload(Lens):
 
     @property
     def owned(self) -> bool:
-        """A controller keeps it running; logged, because it is what a check of bare pods rests on."""
-        self.log.entries.append(("metadata.ownerReferences", "controller", self.form.owned or self.form.static))
-        return self.form.owned or self.form.static
+        """A controller (or a node, for its static pods) keeps it running; logged: checks of bare pods rest on it."""
+        owned = self.form.owned or self.form.static
+        self.note("metadata.ownerReferences with a controller", owned)
+        return owned
 
     @property
     def pod(self) -> Pod:
         """The pod spec of this form; its reads go to the same log."""
         return Pod(self.estate, self.form, self.log)
 
-    def related(self, source: str) -> list[Lens]:
-        """The objects of another source in this namespace; see `Estate.related`."""
-        return self.estate.related(source, self.form.ref.namespace, self.log)
+    def related(self, source: str, *, everywhere: bool = False) -> list[Lens]:
+        """The objects of another source in this namespace, or in all of them; see `Estate.related`."""
+        return self.estate.related(source, EVERYWHERE if everywhere else self.form.ref.namespace, self.log)
 
 
 def containers(estate: Estate, namespace: str) -> Iterator[Container]:

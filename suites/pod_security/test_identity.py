@@ -1,0 +1,78 @@
+"""Identity: what a pod may say it is, and the secrets that it is handed."""
+
+from preaudit import Container, Pod, requirement
+
+
+@requirement(
+    "POD-306",
+    severity="medium",
+    expected="no mounted token, or a service account that is bound to a role",
+    controls=["nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.1.6"],
+    reads=["serviceaccounts", "rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"],
+    limitations="A bound service account shows that somebody meant the pod to use the API, not that it does.",
+)
+def test_pod_mounts_no_token_without_need(pod: Pod) -> None:
+    """Pods mount a service account token only where they have rights to use.
+
+    A token that nobody needs is a credential that an intruder finds in every container.
+
+    Fix: set ``automountServiceAccountToken: false`` on the pod or on its service account.
+    """
+    on_pod = pod.read("automountServiceAccountToken")
+    if on_pod is False:
+        return
+    name = pod.read("serviceAccountName", default="default")
+    if on_pod is None:
+        accounts = [one for one in pod.related("serviceaccounts") if one.read("metadata.name") == name]
+        if any(one.read("automountServiceAccountToken") is False for one in accounts):
+            return
+    assert _is_bound(pod, name), f"the token of service account {name} is mounted, and no role is bound to it"
+
+
+def _is_bound(pod: Pod, name: str) -> bool:
+    for source in ("rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"):
+        for binding in pod.related(source, everywhere=True):
+            for subject in binding.each("subjects"):
+                if (
+                    subject.read("kind") == "ServiceAccount"
+                    and subject.read("name") == name
+                    and subject.read("namespace") == pod.ref.namespace
+                ):
+                    return True
+    return False
+
+
+@requirement(
+    "POD-308",
+    severity="medium",
+    expected="a service account of the workload's own",
+    controls=["nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.1.5"],
+)
+def test_pod_does_not_use_the_default_service_account(pod: Pod) -> None:
+    """Pods run under a service account of their own, not under default.
+
+    Rights given to default are given to every pod of the namespace that names no account.
+
+    Fix: make a ServiceAccount for the workload and name it in ``serviceAccountName``.
+    """
+    assert pod.read("serviceAccountName", default="default") not in ("", "default")
+
+
+@requirement(
+    "POD-311",
+    severity="high",
+    expected="no literal that looks like a credential",
+    controls=["nist-800-53r5:ia-5", "cis-kubernetes-2.0.1:5.4.1", "pci-dss-4.0.1:8.6.2"],
+    limitations="Judged on what the collector noted when it replaced the value: rules for names and shapes.",
+)
+def test_container_has_no_credential_in_its_environment(container: Container) -> None:
+    """Containers get no credential as a literal in their environment.
+
+    Everybody who may read the workload, its history or a support dump reads the credential.
+
+    Fix: put the value into a Secret and mount it, or name it by ``valueFrom.secretKeyRef``.
+    """
+    for variable in container.each("env"):
+        noted = variable.mark("value") or {}
+        name = variable.read("name")
+        assert not noted.get("hits"), f"env {name} holds a literal that looks like a credential ({noted.get('hits')})"

@@ -1,0 +1,101 @@
+"""Operation: what keeps a workload from hurting itself and its neighbours."""
+
+from preaudit import Container, Workload, requirement
+
+from .selectors import matches
+
+_BATCH = ("Job", "CronJob")
+_REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
+
+
+@requirement(
+    "POD-301",
+    severity="medium",
+    expected="true",
+    controls=["nist-800-53r5:cm-7", "nist-800-53r5:ac-6"],
+)
+def test_container_has_a_read_only_root(container: Container) -> None:
+    """Containers cannot write to their own root file system.
+
+    An intruder who cannot write cannot leave tools behind or change the program.
+
+    Fix: set ``securityContext.readOnlyRootFilesystem: true`` and mount an emptyDir where the program must write.
+    """
+    assert container.read("securityContext.readOnlyRootFilesystem") is True
+
+
+@requirement(
+    "POD-302",
+    severity="medium",
+    expected="a request and a limit for cpu and for memory",
+    controls=["nist-800-53r5:sc-5", "nist-800-53r5:cm-6"],
+    where=lambda container: not container.is_ephemeral,
+    population="every init and ordinary container of every workload",
+)
+def test_container_bounds_its_resources(container: Container) -> None:
+    """Containers request CPU and memory and are limited in both.
+
+    Without requests the scheduler overloads nodes, without limits one container starves its neighbours.
+
+    Fix: set ``resources.requests`` and ``resources.limits`` for cpu and memory.
+    """
+    for bound in ("requests", "limits"):
+        for resource in ("cpu", "memory"):
+            assert container.key(f"resources.{bound}", resource) is not None
+
+
+@requirement(
+    "POD-303",
+    severity="low",
+    expected="a readiness probe and a liveness probe",
+    controls=["nist-800-53r5:si-6", "nist-800-53r5:cm-6"],
+    where=lambda container: container.is_ordinary and container.ref.kind not in _BATCH,
+    population="every ordinary container of every workload that serves (Jobs and CronJobs do not)",
+)
+def test_container_can_be_probed(container: Container) -> None:
+    """Containers that serve tell by probes whether they are ready and alive.
+
+    Without probes the cluster sends requests to a process that hangs, and never restarts it.
+
+    Fix: add ``readinessProbe`` and ``livenessProbe``.
+    """
+    assert container.read("readinessProbe") is not None
+    assert container.read("livenessProbe") is not None
+
+
+@requirement(
+    "POD-307",
+    severity="medium",
+    expected="a controller that owns the pod",
+    controls=["nist-800-53r5:cm-6", "nist-800-53r5:cp-10"],
+)
+def test_workload_is_no_bare_pod(workload: Workload) -> None:
+    """Pods belong to a controller that starts them again elsewhere.
+
+    A pod without a controller is gone with its node, and nobody rolls out a fix to it.
+
+    Fix: run the pod by a Deployment, StatefulSet, DaemonSet or Job.
+    """
+    assert workload.owned
+
+
+@requirement(
+    "POD-313",
+    severity="low",
+    expected="a PodDisruptionBudget that selects the pods",
+    controls=["nist-800-53r5:cp-10", "nist-800-53r5:sc-5"],
+    reads=["poddisruptionbudgets.policy"],
+    where=lambda workload: workload.kind in _REPLICATED and (workload.read("spec.replicas", default=1) or 0) >= 2,
+    population="every replicated workload of two or more replicas",
+)
+def test_replicated_workload_has_a_disruption_budget(workload: Workload) -> None:
+    """Workloads of two or more replicas have a PodDisruptionBudget.
+
+    Without one, draining nodes for maintenance may stop all replicas at the same time.
+
+    Fix: add a PodDisruptionBudget whose selector matches the workload's pod labels.
+    """
+    workload.read("spec.replicas")
+    budgets = workload.related("poddisruptionbudgets.policy")
+    selecting = [one for one in budgets if matches(one.read("spec.selector"), workload.labels)]
+    assert selecting, f"none of {len(budgets)} PodDisruptionBudgets selects the pods of {workload.kind} {workload.ref.name}"
