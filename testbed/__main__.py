@@ -34,12 +34,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--user", help="sign a certificate for this user (default: the administrator)")
     one.add_argument("--group", action="append", default=[], help="group of that user; repeatable")
     commands.add_parser("images", help="print, as JSON, the images that manifests may use: name -> name@digest")
-    one = commands.add_parser("fill", help="write N running pods and all around them into the control plane without nodes")
+    one = commands.add_parser(
+        "fill", help="write N running pods and all around them into the control plane without nodes"
+    )
     one.add_argument("pods", type=int, metavar="N")
     one.add_argument("--namespaces", type=int, default=0, metavar="M", help="default: one for 100 pods")
     one.add_argument("--kubeconfig", type=Path, help="fill this instead; no controller may run there (README.md)")
     one = commands.add_parser("proxy", help="serve a fault proxy until interrupted (README.md)")
-    one.add_argument("--upstream", default="api", help=f"api (default), {', '.join(NODES)} (its kubelet) or an https URL")
+    one.add_argument(
+        "--upstream", default="api", help=f"api (default), {', '.join(NODES)} (its kubelet) or an https URL"
+    )
     one.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any)")
     one.add_argument("--rules", type=Path, help="JSON file of rules; read again when it changes")
     one.add_argument("--seconds", type=float, default=86400, help="end after this time (default: a day)")
@@ -49,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:  # noqa: PLR0912 - one branch a command
     """Do what the command line says; give the exit code."""
     match options.command:
         case "packages":

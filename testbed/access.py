@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed import pki
 from testbed.layout import STATE, TestbedError, api_address
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ADMINISTRATORS = "kubeadm:cluster-admins"
 

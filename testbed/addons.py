@@ -37,7 +37,6 @@ COREFILE = f"""\
     }}
     prometheus :9153
     cache 30
-    loop
     reload
     loadbalance
 }}
@@ -71,9 +70,19 @@ def _group(name: str) -> Object:
     return {"kind": "Group", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
 
 
-def administrators() -> list[tuple[str, Object]]:
-    """Give the bindings without which the administrator and the API server as client of kubelets can do nothing."""
-    return [binding("kubeadm:cluster-admins", "cluster-admin", _group("kubeadm:cluster-admins"))]
+def administrators(chosen: str = "good") -> list[tuple[str, Object]]:
+    """Give the bindings without which the administrator and the API server as client of kubelets can do nothing.
+
+    The bad set has neither the Node authorizer nor accounts of their own for the controllers, so nodes and the
+    controller manager are administrators there; and it lets everybody view.
+    """
+    bound = [binding("kubeadm:cluster-admins", "cluster-admin", _group("kubeadm:cluster-admins"))]
+    if chosen == "bad":
+        bound.append(binding("all-nodes", "cluster-admin", _group("system:nodes")))
+        user = {"kind": "User", "name": "system:kube-controller-manager", "apiGroup": "rbac.authorization.k8s.io"}
+        bound.append(binding("all-controllers", "cluster-admin", user))
+        bound.append(binding("everybody-views", "view", _group("system:unauthenticated")))
+    return bound
 
 
 def records(chosen: str) -> list[tuple[str, Object]]:
@@ -100,7 +109,7 @@ def kube_proxy() -> list[tuple[str, Object]]:
     configuration = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
-        "bindAddress": "0.0.0.0",  # noqa: S104 - kubeadm's own value, inside a node's namespace
+        "bindAddress": "0.0.0.0",
         "clientConnection": {"kubeconfig": "/var/lib/kube-proxy/kubeconfig.conf"},
         "clusterCIDR": POD_RANGE,
         # These are the machine's own settings, which a node here may not change.

@@ -7,11 +7,13 @@ import http.client
 import json
 import ssl
 import tempfile
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from testbed.layout import TestbedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Object = dict[str, Any]
 APPLY = "application/apply-patch+yaml"

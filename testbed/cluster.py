@@ -7,8 +7,7 @@ import fcntl
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed import access, addons, cgroups, kernel, network, node, packages, pki, processes, registry
 from testbed.api import Api
@@ -27,6 +26,10 @@ from testbed.layout import (
     node_address,
     node_root,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 CERTIFICATES = STATE / "pki"
 API_LIMIT, NODE_LIMIT, SYSTEM_LIMIT = 90.0, 60.0, 90.0  # seconds
@@ -52,7 +55,9 @@ def alone(limit: float = 300.0) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise TestbedError(f"another `testbed up` or `down` runs since {limit:.0f} s: wait for it") from None
+                    raise TestbedError(
+                        f"another `testbed up` or `down` runs since {limit:.0f} s: wait for it"
+                    ) from None
                 time.sleep(0.2)
         yield
 
@@ -73,14 +78,14 @@ def certificates() -> list[pki.Certificate]:
         make("etcd/healthcheck-client", "etcd/ca", "kube-etcd-healthcheck-client", client=True),
         make("components/controller-manager", "ca", "system:kube-controller-manager", client=True),
         make("components/scheduler", "ca", "system:kube-scheduler", client=True),
-        make("registry", "ca", REGISTRY_NAME, server=True, addresses=(REGISTRY_NAME, KUBERNETES_REGISTRY, BRIDGE_ADDRESS)),
+        make(
+            "registry", "ca", REGISTRY_NAME, server=True, addresses=(REGISTRY_NAME, KUBERNETES_REGISTRY, BRIDGE_ADDRESS)
+        ),
     ]
     for name in NODES:
         wanted.append(make(f"{name}-kubelet", "ca", f"system:node:{name}", system, client=True))
         names = (name, node_address(name))
-        wanted.append(
-            make(f"{name}-kubelet-server", "ca", f"system:node:{name}", system, server=True, addresses=names)
-        )
+        wanted.append(make(f"{name}-kubelet-server", "ca", f"system:node:{name}", system, server=True, addresses=names))
     return wanted
 
 
@@ -95,11 +100,8 @@ def issue_certificates() -> None:
 
 def tails(*paths: Path, characters: int = 1500) -> str:
     """Give the ends of logs, for an error message."""
-    parts = []
-    for path in paths:
-        if path.exists():
-            parts.append(f"--- {path}\n{path.read_text(errors='replace')[-characters:].strip()}")
-    return "\n".join(parts)
+    there = [path for path in paths if path.exists()]
+    return "\n".join(f"--- {path}\n{path.read_text(errors='replace')[-characters:].strip()}" for path in there)
 
 
 def container_logs(component: str) -> list[Path]:
@@ -227,7 +229,7 @@ def _start(chosen: str) -> None:
 
     wait(API_LIMIT, lambda: _api_problems(masters), control_logs)
     api = Api(masters)
-    addons.install(api, [*addons.administrators(), *addons.records(chosen), *addons.kube_proxy()])
+    addons.install(api, [*addons.administrators(chosen), *addons.records(chosen), *addons.kube_proxy()])
     wait(NODE_LIMIT, lambda: _node_problems(api), lambda: kubelets)
     for name in NODES:
         addons.introduce(api, name)

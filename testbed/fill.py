@@ -1,19 +1,23 @@
-"""Fills a control plane without controllers with a cluster's worth of objects: owners, pods that run, what is around."""
+"""Fills a control plane without controllers with a cluster's worth of objects."""
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed import shapes
 from testbed.api import MERGE, Api, ApiError
-from testbed.shapes import Object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from testbed.shapes import Object
 
 THREADS = 8
 SPECS = 0.06  # distinct specs a pod: about 600 in 10,000 pods
@@ -63,7 +67,7 @@ class Filler:
     def __init__(self, kubeconfig: Path) -> None:
         self._kubeconfig = kubeconfig
         self._local = threading.local()
-        self._now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._hosts = 1
 
     def fill(self, pods: int, namespaces: int, say: Callable[[str], None]) -> None:
@@ -111,7 +115,11 @@ class Filler:
         self._api().do("PATCH", f"{CORE}/nodes/{name}/status?fieldManager={KUBELET}", body, MERGE)
 
     def _workload(self, work: Workload) -> int:
-        selector = {"matchLabels": {"app.kubernetes.io/instance": work.template["metadata"]["labels"]["app.kubernetes.io/instance"]}}
+        selector = {
+            "matchLabels": {
+                "app.kubernetes.io/instance": work.template["metadata"]["labels"]["app.kubernetes.io/instance"]
+            }
+        }
         spec: Object = {"selector": selector, "template": work.template}
         if work.kind != "DaemonSet":
             spec["replicas"] = work.replicas

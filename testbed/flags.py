@@ -1,5 +1,7 @@
-"""The two sets of flags that a cluster can be started with: good, and bad in everything that can be bad and still run.
+"""The sets of flags that a cluster can be started with: good, and bad in everything that can be bad and still run.
 
+The set allow-all is bad with AlwaysAllow as authorization: the API server then turns anonymous access off by itself,
+whatever its flag says, so one set cannot have both faults.
 Each table is whole in itself, so that what a set gives is what is read here.
 """
 
@@ -9,7 +11,7 @@ import json
 
 from testbed.layout import DNS_SERVICE, DOMAIN, NODES, SERVICE_RANGE, node_address
 
-SETS = ("good", "bad")
+SETS = ("good", "bad", "allow-all")
 PKI = "/etc/kubernetes/pki"
 LOGS = "/var/log/kubernetes/audit"
 EXTRA = "/etc/kubernetes/extra"
@@ -77,7 +79,7 @@ def apiserver(flags: str) -> dict[str, str]:
         }
     return common | {
         "anonymous-auth": "true",
-        "authorization-mode": "Node,RBAC,AlwaysAllow",
+        "authorization-mode": "RBAC" if flags == "bad" else "AlwaysAllow",
         "disable-admission-plugins": "NamespaceLifecycle,PodSecurity",
         "enable-admission-plugins": "AlwaysAdmit",
         "profiling": "true",
@@ -153,7 +155,7 @@ def controller_manager(flags: str) -> dict[str, str]:
             "use-service-account-credentials": "true",
         }
     return common | {
-        "bind-address": "0.0.0.0",  # noqa: S104 - a fault on purpose
+        "bind-address": "0.0.0.0",
         "profiling": "true",
         "tls-cipher-suites": WEAK,
         "tls-min-version": "VersionTLS10",
@@ -177,7 +179,7 @@ def scheduler(flags: str) -> dict[str, str]:
             "tls-min-version": "VersionTLS12",
         }
     return common | {
-        "bind-address": "0.0.0.0",  # noqa: S104 - a fault on purpose
+        "bind-address": "0.0.0.0",
         "profiling": "true",
         "tls-cipher-suites": WEAK,
         "tls-min-version": "VersionTLS10",
@@ -191,7 +193,7 @@ def kubelet(flags: str, node: str, *, version2: bool) -> str:
     configuration: dict[str, object] = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "address": "0.0.0.0",  # noqa: S104 - the kubelet's own default, inside the node's namespace
+        "address": "0.0.0.0",
         "authentication": {
             "anonymous": {"enabled": not good},
             "webhook": {"enabled": good, "cacheTTL": "2m0s"},

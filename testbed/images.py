@@ -14,9 +14,9 @@ from testbed.oci import Blob, Entry, Image, Settings, blob, image, layer
 
 BOOTSTRAP_LIMIT = 600
 BUSYBOX = Path("/bin/busybox")
-APPLETS = (
-    *("sh", "sleep", "hostname", "echo", "cat", "ls", "date", "env", "id", "mkdir", "nc", "ps", "rm", "sync", "tail", "test"),
-    *("touch", "true", "false", "wc", "head", "grep", "sed", "awk", "ip", "netstat", "ping", "dd", "df", "mount", "top"),
+APPLETS = tuple(
+    "sh sleep hostname echo cat ls date env id mkdir nc ps rm sync tail test touch true false wc head grep sed awk ip "
+    "netstat ping dd df mount top".split()  # noqa: SIM905 - eight lines shorter
 )
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 NGINX_USER, POSTGRES_USER = "101", "999"
@@ -125,10 +125,12 @@ def nginx() -> Image:
 
 
 def postgres() -> Image:
-    """Give Debian's PostgreSQL, as user 999, writing to /var/lib/postgresql/data, /var/run/postgresql and /tmp alone."""
+    """Give Debian's PostgreSQL, as user 999, writing to its data folder and /tmp alone."""
     root = _debian("postgres", ("postgresql-15", "libnss-wrapper"), "apt")
     entries = [_file("postgres.sh", "/usr/local/bin/postgres-entrypoint", 0o755)]
-    entries += [Entry("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/sh\n")]
+    entries += [
+        Entry("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/sh\n")
+    ]
     entries += [Entry("/etc/group", b"root:x:0:\npostgres:x:999:\n")]
     owner = int(POSTGRES_USER)
     entries += [

@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from testbed.layout import BRIDGE, BRIDGE_ADDRESS, BRIDGE_PREFIX, NODES, TestbedError, node_address, node_number, node_pods
+from testbed.layout import (
+    BRIDGE,
+    BRIDGE_ADDRESS,
+    BRIDGE_PREFIX,
+    NODES,
+    TestbedError,
+    node_address,
+    node_number,
+    node_pods,
+)
 
 
 def ip(*words: str) -> str:

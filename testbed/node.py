@@ -114,7 +114,9 @@ def _credentials(node: str, root: Path) -> None:
 
 def _control_plane(root: Path, chosen: str) -> None:
     kubernetes = root / "etc" / "kubernetes"
-    shutil.copytree(PKI, kubernetes / "pki", dirs_exist_ok=True, ignore=shutil.ignore_patterns("users", "node*", "reg*"))
+    shutil.copytree(
+        PKI, kubernetes / "pki", dirs_exist_ok=True, ignore=shutil.ignore_patterns("users", "node*", "reg*")
+    )
     server = f"https://{api_address()}"
     for component in ("controller-manager", "scheduler"):
         text = access.embedded(PKI, f"components/{component}", f"system:kube-{component}", server)
@@ -229,4 +231,15 @@ def first_process(node: str) -> int:
 
 def enter(node: str, command: list[str]) -> list[str]:
     """Give the command line that runs a command inside a node."""
-    return ["nsenter", "--target", str(first_process(node)), "--mount", "--uts", "--ipc", "--net", "--pid", "--", *command]
+    return [
+        "nsenter",
+        "--target",
+        str(first_process(node)),
+        "--mount",
+        "--uts",
+        "--ipc",
+        "--net",
+        "--pid",
+        "--",
+        *command,
+    ]

@@ -18,7 +18,13 @@ import sys
 import time
 from pathlib import Path
 
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = (
+    0x20000,
+    0x4000000,
+    0x8000000,
+    0x20000000,
+    0x40000000,
+)
 NEEDED = 15  # seconds until the network device that the machine gives us must be there
 RESTART = 2  # seconds before a service that ended is started again, as an init system does
 
@@ -117,7 +123,7 @@ def main() -> None:
     os.setsid()
     try:
         live(spec)
-    except BaseException as problem:  # noqa: BLE001 - the first process of a namespace has nobody above it to tell
+    except BaseException as problem:  # noqa: BLE001
         say(f"{type(problem).__name__}: {problem}")
         os._exit(1)
 

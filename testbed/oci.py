@@ -6,13 +6,15 @@ import hashlib
 import http.client
 import io
 import json
-import ssl
 import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from testbed.layout import TestbedError
+
+if TYPE_CHECKING:
+    import ssl
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -218,7 +220,7 @@ def _push_blob(connection: http.client.HTTPSConnection, name: str, digest: str, 
             body.close()
 
 
-def _expect(
+def _expect(  # noqa: PLR0917 - as many as a request or a pod has
     connection: http.client.HTTPSConnection,
     verb: str,
     path: str,

@@ -69,7 +69,9 @@ def issue(folder: Path, certificate: Certificate) -> None:
     target = folder / certificate.path
     target.parent.mkdir(parents=True, exist_ok=True)
     subject = "".join(f"/O={_escape(group)}" for group in certificate.groups) + f"/CN={_escape(certificate.name)}"
-    usages = [usage for usage, wanted in (("serverAuth", certificate.server), ("clientAuth", certificate.client)) if wanted]
+    usages = [
+        usage for usage, wanted in (("serverAuth", certificate.server), ("clientAuth", certificate.client)) if wanted
+    ]
     lines = ["keyUsage=critical,digitalSignature,keyEncipherment", "basicConstraints=critical,CA:FALSE"]
     lines += ["authorityKeyIdentifier=keyid"]
     if usages:
@@ -86,7 +88,16 @@ def issue(folder: Path, certificate: Certificate) -> None:
         signer = folder / certificate.authority
         openssl(
             *("x509", "-req", "-in", str(request), "-CA", f"{signer}.crt", "-CAkey", f"{signer}.key", "-sha256"),
-            *("-days", str(DAYS), "-set_serial", f"0x{_serial()}", "-extfile", str(extensions), "-out", f"{target}.crt"),
+            *(
+                "-days",
+                str(DAYS),
+                "-set_serial",
+                f"0x{_serial()}",
+                "-extfile",
+                str(extensions),
+                "-out",
+                f"{target}.crt",
+            ),
         )
     Path(f"{target}.key").chmod(0o600)
     Path(f"{target}.crt").chmod(0o600)

@@ -8,12 +8,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed import access, addons, cluster, flags, packages, pki, processes
 from testbed.api import Api
 from testbed.build import build
 from testbed.layout import DOMAIN, PLANE_ETCD_PORT, PLANE_PORT, PLANE_STATE, SERVICE_RANGE, TestbedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 URL = f"https://127.0.0.1:{PLANE_PORT}"
 CERTIFICATES = PLANE_STATE / "pki"

@@ -17,14 +17,16 @@ import ssl
 import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 from testbed import access, pki
 from testbed.faults import CONTENT, STATUSES, TOKEN, Rule, continue_of, refusal, spoil
 from testbed.layout import STATE, TestbedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
 
 THREADS = 64
 IDLE = 60.0  # seconds until a silent client is left
@@ -42,9 +44,7 @@ class FaultProxy:
         requests: The last requests as (verb, path without query, page), oldest first.
     """
 
-    def __init__(
-        self, upstream: str, rules: list[Rule] | None = None, *, state: Path = STATE, port: int = 0
-    ) -> None:
+    def __init__(self, upstream: str, rules: list[Rule] | None = None, *, state: Path = STATE, port: int = 0) -> None:
         address = urlsplit(upstream)
         if address.scheme != "https" or not address.hostname:
             raise ValueError(f"upstream {upstream!r} is no https URL")
@@ -204,7 +204,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: _Server
     behind: http.client.HTTPSConnection | None = None
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Stay silent: the requests are counted instead."""
 
     def finish(self) -> None:

@@ -6,7 +6,7 @@ import http.client
 import ssl
 import subprocess
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed import images, oci
 from testbed.layout import (
@@ -19,6 +19,9 @@ from testbed.layout import (
     STATE,
     TestbedError,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FOLDER = STATE / "registry"
 START = 15.0  # seconds
@@ -55,9 +58,7 @@ def start() -> None:
     data = CACHE / "registry"
     data.mkdir(parents=True, exist_ok=True)
     configuration = FOLDER / "registry.yml"
-    configuration.write_text(
-        CONFIGURATION.format(data=data, address=REGISTRY, certificate=STATE / "pki" / "registry")
-    )
+    configuration.write_text(CONFIGURATION.format(data=data, address=REGISTRY, certificate=STATE / "pki" / "registry"))
     log_path = FOLDER / "registry.log"
     with log_path.open("ab") as log:
         process = subprocess.Popen(

@@ -21,7 +21,11 @@ def namespaces(number: int) -> list[str]:
 
 def container(chance: random.Random, name: str) -> Object:
     """Give one container with what containers have: probes, variables, limits, mounts."""
-    tag = "latest" if chance.random() < LATEST else f"{chance.randint(1, 9)}.{chance.randint(0, 30)}.{chance.randint(0, 9)}"
+    tag = (
+        "latest"
+        if chance.random() < LATEST
+        else f"{chance.randint(1, 9)}.{chance.randint(0, 30)}.{chance.randint(0, 9)}"
+    )
     port = chance.randint(8000, 9900)
     security: Object = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     if chance.random() < ROOT:
@@ -30,7 +34,18 @@ def container(chance: random.Random, name: str) -> Object:
         security["readOnlyRootFilesystem"] = True
     if chance.random() < PRIVILEGED:
         security = {"privileged": True}
-    names = ("LOG_LEVEL", "REGION", "CACHE_SIZE", "UPSTREAM", "TIMEOUT", "QUEUE", "FEATURES", "JAVA_OPTS", "TZ", "BROKERS")
+    names = (
+        "LOG_LEVEL",
+        "REGION",
+        "CACHE_SIZE",
+        "UPSTREAM",
+        "TIMEOUT",
+        "QUEUE",
+        "FEATURES",
+        "JAVA_OPTS",
+        "TZ",
+        "BROKERS",
+    )
     variables: list[Object] = [
         {"name": key, "value": f"{key.lower()}-{chance.getrandbits(64):016x}"} for key in chance.sample(names, 3)
     ]
@@ -100,7 +115,11 @@ def template(seed: int, role: str) -> Object:
         },
     }
     if chance.random() >= ROOT:
-        spec["securityContext"] = {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
+        spec["securityContext"] = {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
     if chance.random() < HOST_NETWORK:
         spec["hostNetwork"] = True
         for one in spec["containers"]:
@@ -158,7 +177,9 @@ def belongings(namespace: str) -> list[tuple[str, Object]]:
     bound = {"metadata": {"name": "service"}, "roleRef": reference, "subjects": [subject]}
     made.append((f"{rbac}/rolebindings", bound))
     for index in range(4):
-        text = f"# settings of {namespace}\n" + "".join(f"option.{line}: value-{line * 7919 % 997}\n" for line in range(40))
+        text = f"# settings of {namespace}\n" + "".join(
+            f"option.{line}: value-{line * 7919 % 997}\n" for line in range(40)
+        )
         name = f"configuration-{index}"
         made.append((f"{core}/configmaps", {"metadata": {"name": name}, "data": {"service.yaml": text}}))
         secret = "credentials" if not index else f"tls-{index}"

@@ -29,7 +29,7 @@ def probe(port: int, path: str, *, scheme: str = "HTTPS", host: str = "127.0.0.1
     return {"httpGet": get, "failureThreshold": failures, "periodSeconds": 10, "timeoutSeconds": 15}
 
 
-def static_pod(
+def static_pod(  # noqa: PLR0917 - as many as a request or a pod has
     name: str, image: str, line: list[str], probes: dict[str, Object], mounts: list[Object], annotations: Object
 ) -> Object:
     """Give a pod of the control plane.
@@ -92,6 +92,7 @@ def apiserver(chosen: str) -> Object:
     }
     if chosen == "good":
         mounts += [_mount("extra", flags.EXTRA), _mount("audit", flags.LOGS, read_only=False)]
+    if chosen != "bad":
         # Who closes anonymous access closes it to the kubelet's probes by HTTP as well: they would be told 401.
         for one in probes.values():
             del one["httpGet"]
