@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import escape
 
-from preaudit.render.text import Shown, cut, shown
+from preaudit.render.text import Shown, cut, inert, shown
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Budget:
     def take(self, text: str, limit: int, *, least: int) -> Shown:
         """`text` in at most `limit` characters with the whole in its title, or in at most `least` bytes and alone."""
         if self.tight:
-            return Shown(_within_bytes(shown(text, min(limit, least)).text, least))
+            return Shown(_within_bytes(inert(cut(text, min(limit, least))), least))
         found = shown(text, limit)
         self.left -= _cost(found.text) + _cost(found.whole)
         return found

@@ -5,23 +5,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta, timezone
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from preaudit.evidence.manifest import Manifest
-from preaudit.evidence.record import Record
 from preaudit.render.budget import Budget
 from preaudit.render.rows import Row, SubjectLine, rows_of, subject_lines
 from preaudit.render.sources import source_looks
 from preaudit.render.summary import COLUMNS, OPEN, WORDS, Counts, RequirementSummary, Summary, summarise
 from preaudit.render.text import Shown, inert, plural, shown, value_text
-from preaudit.render.unseen import Unseen
 from preaudit.snapshot import SourceStatus, Status, parse_time
 from preaudit.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from preaudit.evidence.manifest import Manifest
+    from preaudit.evidence.record import Record
+    from preaudit.render.unseen import Unseen
 
 _CHUNK = 200
 _LITERAL = re.compile(r"``(.+?)``")
@@ -34,8 +38,8 @@ _ICON = {
     Verdict.NOT_APPLICABLE: "\u2013",
 }
 _LEAST_SHARE = 0.8
-_ROW_BYTES = 4_000_000
-_FINDING_BYTES = 1_000_000
+_ROW_BYTES = 3_000_000
+_FINDING_BYTES = 800_000
 _MOST_READS = 3_000
 _MOST_CAUSES = 200
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from io import BytesIO
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from junit_xml import TestCase, TestSuite
 
-from preaudit.evidence.manifest import Manifest
 from preaudit.evidence.record import Record, encode, in_order
 from preaudit.render.summary import RequirementSummary, closes_gate, summarise
 from preaudit.render.text import cut, inert, plural, prose, record_name, value_text
 from preaudit.snapshot import parse_time
 from preaudit.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from preaudit.evidence.manifest import Manifest
 
 MOST_BYTES = 29 * 10**6
 """GitLab refuses files of 30 MB."""

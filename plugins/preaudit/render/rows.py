@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from preaudit.evidence.record import Record
-from preaudit.render.budget import Budget
-from preaudit.render.summary import RequirementSummary
 from preaudit.render.text import Shown, plural, record_name, short_reason, value_text
 from preaudit.verdict import Level, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from preaudit.evidence.record import Record
+    from preaudit.render.budget import Budget
+    from preaudit.render.summary import RequirementSummary
 
 _NAME = 72
 _LEAST_NAME = 60

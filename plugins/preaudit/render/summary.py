@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from preaudit.errors import UsageError
 from preaudit.evidence.manifest import CatalogueEntry, Control, Gate, Manifest
-from preaudit.evidence.record import Record
 from preaudit.render.text import record_name
 from preaudit.render.unseen import Unseen, unseen_groups
 from preaudit.verdict import Level, Severity, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from preaudit.evidence.record import Record
 
 COLUMNS = (Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN, Verdict.MANUAL, Verdict.WAIVED, Verdict.NOT_APPLICABLE)
 """The verdicts in the order in which they are counted out to a reader."""

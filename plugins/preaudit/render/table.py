@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from preaudit.evidence.record import Record
 from preaudit.render.text import inert, plural, record_name, short_reason, shown
 from preaudit.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from preaudit.evidence.record import Record
 
 MOST_LINES = 20
 _NAME_CELLS = 60

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from preaudit.evidence.manifest import Manifest
-from preaudit.evidence.record import Record
 from preaudit.render.summary import COLUMNS, WORDS, RequirementSummary, Summary, summarise
 from preaudit.render.text import plural, prose, record_name, short_reason, shown
-from preaudit.render.unseen import Unseen
 from preaudit.snapshot import EVERYWHERE, Status, parse_time
 from preaudit.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from preaudit.evidence.manifest import Manifest
+    from preaudit.evidence.record import Record
+    from preaudit.render.unseen import Unseen
 
 LEAST_WIDTH = 20
 """Narrower terminals are written to as if they had this many cells."""

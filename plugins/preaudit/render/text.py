@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from preaudit.evidence.record import Record, Subject
+if TYPE_CHECKING:
+    from preaudit.evidence.record import Record, Subject
 
 REDACTED = "$redacted"
 _LONGEST_TITLE = 1_000
 _STACKED_MARKS = 3
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+_ODD = re.compile(r"[^\x20-\x7e]+")
 _LITERAL = re.compile(r"``(.+?)``", re.DOTALL)
 
 
@@ -25,11 +27,14 @@ def inert(text: str) -> str:
     overrides and isolates, zero-width and tag characters, surrogates, odd spaces) becomes ``⟨U+202E⟩``. Of combining
     marks piled on one letter only the first three stay marks. Markup is left as it is: escaping belongs to the format.
     """
-    if text.isascii() and text.isprintable():
-        return text
+    return text if text.isascii() and text.isprintable() else _ODD.sub(_visible, text)
+
+
+def _visible(found: re.Match[str]) -> str:
+    """A run of characters outside printable ASCII with everything in it visible."""
     parts: list[str] = []
     marks = 0
-    for character in text:
+    for character in found[0]:
         code = ord(character)
         marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
         if code < 0x20:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from preaudit.evidence.manifest import Manifest
-from preaudit.evidence.record import Record
 from preaudit.snapshot import EVERYWHERE, SourceStatus, Status
 from preaudit.source import SOURCES
 from preaudit.verdict import Verdict
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from preaudit.evidence.manifest import Manifest
+    from preaudit.evidence.record import Record
+
 _SEEN = frozenset({Status.COLLECTED, Status.ABSENT, Status.GIVEN})
 _CLUSTER = "cluster"
+_NOT_SEEN = "not seen: "
 _NO_RIGHT = {
     Status.ERROR: "no right: the read failed; run again when the cause is gone",
     Status.TRUNCATED: "no right: the answer was cut short; run again, or raise the limit that the cause names",
@@ -101,13 +106,20 @@ class _Gaps:
 
     def key_of(self, record: Record) -> _Key:
         """The failed read that the record's reason names, else that of its source, else the reason itself."""
-        named = [source for source in self._sources if _names(record.reason, source)]
-        for source in (*named, record.source, *self._reads.get(record.requirement, ())):
+        named = _listed(record.reason) or [one for one in self._sources if _names(record.reason, one)]
+        candidates = (*named, record.source, *self._reads.get(record.requirement, ()))
+        for source in candidates:
             for namespace in (record.namespace, EVERYWHERE):
                 statuses = self._failed.get((source, namespace))
                 if statuses:
                     told = next((one for one in statuses if one.object and one.object in record.reason), statuses[0])
                     return _key(told)
+        if record.namespace == _CLUSTER:
+            # A question about the whole cluster fails where one namespace was not seen.
+            for source in candidates:
+                told_of = next((found for (name, _), found in self._failed.items() if name == source), None)
+                if told_of:
+                    return _key(told_of[0])
         return "", record.namespace, "", record.reason
 
 
@@ -129,6 +141,12 @@ def _right(source: str, namespace: str, word: str, cause: str) -> str:
 def _key(status: SourceStatus) -> _Key:
     cause = f"{status.object}: {status.cause}" if status.object else status.cause
     return status.source, status.namespace, status.status.value, cause
+
+
+def _listed(reason: str) -> list[str]:
+    """The sources of a reason such as ``not seen: pods, deployments.apps (forbidden: …); services (error: …)``."""
+    rest = reason.removeprefix(_NOT_SEEN)
+    return rest.partition(" (")[0].split(", ") if rest != reason else []
 
 
 def _names(reason: str, source: str) -> bool:

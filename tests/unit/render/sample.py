@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from preaudit.evidence.manifest import (
     CatalogueEntry,
@@ -20,6 +20,9 @@ from preaudit.evidence.manifest import (
 from preaudit.evidence.record import Observation, Record, Subject, in_order
 from preaudit.snapshot import Identity, SourceStatus, Status, Target
 from preaudit.verdict import Level, Severity, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FORBIDDEN = 'pods is forbidden: User "system:serviceaccount:audit:reader" cannot list resource "pods" in "payments"'
 CONFIGZ = "nodes/configz is forbidden: the right get on nodes/configz is missing"
@@ -123,7 +126,9 @@ def sample_records() -> list[Record]:
                     name, verdict, where, kind, f"service-{one:02}", scope="platform" if platform else "product",
                     level=Level.INFO if platform else Level.FAIL,
                 ))  # fmt: skip
-        found.append(record(name, Verdict.UNKNOWN, namespace="payments", reason=f"pods in payments: forbidden: {FORBIDDEN}"))
+        found.append(
+            record(name, Verdict.UNKNOWN, namespace="payments", reason=f"not seen: pods (forbidden: {FORBIDDEN})")
+        )
         found.append(record(name, Verdict.NOT_APPLICABLE, namespace="empty", reason="pods in empty: 0 of 0, complete"))
     found.append(workload("POD-101", Verdict.WAIVED, "kube-system", "DaemonSet", "cni", waiver="W-7"))
     found.append(workload("POD-103", Verdict.FAIL, "shop", "Deployment", "x" * 120 + "-the-end-of-a-long-name",
@@ -134,8 +139,10 @@ def sample_records() -> list[Record]:
         found.append(record("RBAC-201", Verdict.FAIL, namespace="cluster", subject=subject,
                             source="clusterrolebindings.rbac.authorization.k8s.io",
                             reason=f"ServiceAccount shop/api-{one} holds cluster-admin",
-                            observed=(Observation("roleRef.name", "cluster-admin"),
-                                      Observation("subjects", [{"kind": "ServiceAccount", "name": f"api-{one}"}]))))  # fmt: skip
+                            observed=(
+                                Observation("roleRef.name", "cluster-admin"),
+                                Observation("subjects", [{"kind": "ServiceAccount", "name": f"api-{one}"}]),
+                            )))  # fmt: skip
     found.append(record("RBAC-202", Verdict.PASS, namespace="cluster", reason=""))
     found.extend(record("AUD-301", Verdict.UNKNOWN, namespace="cluster", source="nodes/configz",
                         subject=Subject(api_version="v1", kind="Node", name=name),
