@@ -8,16 +8,21 @@ from preaudit.parameter import Policy, parameter
 from preaudit.requirement import requirement
 from preaudit.subjects.lens import Lens
 from preaudit.subjects.objects import Namespace, Secret, ServiceAccount
+from preaudit.subjects.rbac import Binding, Grant, Role, Rule
 from preaudit.subjects.workload import Container, Pod, Workload
 
 __version__ = "0.1.0"
 __all__ = [
+    "Binding",
     "Container",
+    "Grant",
     "Lens",
     "Namespace",
     "NotObservable",
     "Pod",
     "Policy",
+    "Role",
+    "Rule",
     "Secret",
     "ServiceAccount",
     "Workload",

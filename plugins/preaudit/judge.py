@@ -104,7 +104,7 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
             continue  # what runs was not seen: the unknown below covers this workload
         if stale and outcome.verdict is Verdict.PASS:
             outcome = _Outcome(Verdict.UNKNOWN, stale, outcome.log)
-        if outcome.left_out and rules.manifests == "leave-out":
+        if outcome.left_out and estate.given and rules.manifests == "leave-out":
             continue
         records.append(_record(item, subject, outcome, rules, population))
     if unseen:
@@ -123,6 +123,7 @@ class _Outcome:
     reason: str
     log: ReadLog
     left_out: bool = False
+    """A run on files leaves this subject out, where its profile says so: files cannot answer it."""
 
 
 def _judge_subject(requirement: Requirement, subject: Judged, policy: Policy) -> _Outcome | None:
@@ -142,7 +143,7 @@ def _judge_subject(requirement: Requirement, subject: Judged, policy: Policy) ->
             return _Outcome(Verdict.UNKNOWN, "the check read nothing, so it judged nothing", log)
         return _Outcome(Verdict.FAIL, _reason(requirement, log, sentence_of(error)), log)
     except NotObservable as error:
-        return _Outcome(Verdict.UNKNOWN, f"not seen: {error.what}: {error.why}", log)
+        return _Outcome(Verdict.UNKNOWN, f"not seen: {error.what}: {error.why}", log, left_out=True)
     except (Exception, SystemExit, pytest.skip.Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - a check
         # may be anybody's code: whatever it raises is the cause of an unknown, and the run goes on.
         return _Outcome(Verdict.UNKNOWN, f"the check raised {type(error).__name__}: {sentence_of(error)}", log)

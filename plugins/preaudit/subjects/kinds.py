@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from preaudit.subjects import objects, workload
+from preaudit.subjects import objects, rbac, workload
 from preaudit.subjects.estate import CLUSTER, Estate
 from preaudit.subjects.lens import ReadLog
 from preaudit.subjects.owners import WORKLOAD_SOURCES
@@ -103,6 +103,30 @@ SUBJECTS: dict[str, SubjectKind] = {
             population="every Secret that holds a service account token",
             enumerate=objects.of_source("secrets", objects.Secret),
             namespace_sources=("secrets",),
+        ),
+        SubjectKind(
+            name="role",
+            type=rbac.Role,
+            population="every Role and ClusterRole",
+            enumerate=rbac.roles,
+            namespace_sources=(rbac.SOURCES["Role"],),
+            cluster_sources=(rbac.SOURCES["ClusterRole"],),
+        ),
+        SubjectKind(
+            name="binding",
+            type=rbac.Binding,
+            population="every RoleBinding and ClusterRoleBinding",
+            enumerate=rbac.bindings,
+            namespace_sources=rbac.NAMESPACE_SOURCES,
+            cluster_sources=rbac.CLUSTER_SOURCES,
+        ),
+        SubjectKind(
+            name="grant",
+            type=rbac.Grant,
+            population="every subject of every RoleBinding and ClusterRoleBinding",
+            enumerate=rbac.grants,
+            namespace_sources=rbac.NAMESPACE_SOURCES,
+            cluster_sources=rbac.CLUSTER_SOURCES,
         ),
     )
 }
