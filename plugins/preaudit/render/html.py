@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from preaudit.render.budget import Budget
 from preaudit.render.rows import Row, SubjectLine, rows_of, subject_lines
-from preaudit.render.sources import source_looks
+from preaudit.render.sources import SourceLook, source_looks
 from preaudit.render.summary import COLUMNS, OPEN, WORDS, Counts, RequirementSummary, Summary, summarise
 from preaudit.render.text import Shown, inert, plural, shown, value_text
 from preaudit.snapshot import SourceStatus, Status, parse_time
@@ -37,6 +37,8 @@ _ICON = {
     Verdict.WAIVED: "⚑",
     Verdict.NOT_APPLICABLE: "\u2013",
 }
+_Told = tuple[tuple[str, str], ...]
+_COMPLETE = {Status.COLLECTED, Status.ABSENT}
 _LEAST_SHARE = 0.8
 _ROW_BYTES = 3_000_000
 _FINDING_BYTES = 800_000
@@ -71,7 +73,7 @@ def render_html(records: Sequence[Record], manifest: Manifest, *, reports: Path)
         icons=_ICON,
         open_verdicts=OPEN,
         parameters={parameter.name: parameter for parameter in manifest.profile.parameters},
-        looks={look.source: look for look in source_looks(manifest.sources)},
+        looks_alike=_looks_alike(manifest),
         anchors=_anchors(summary),
         left_out=_by_reason(manifest.left_out, "requirement"),
         deselected=_by_reason(manifest.deselected, "item"),
@@ -79,6 +81,8 @@ def render_html(records: Sequence[Record], manifest: Manifest, *, reports: Path)
         reads=_reads(manifest),
         rows=_rows(),
         subjects=_subjects(),
+        seen_completely=bool(manifest.sources) and {one.status for one in manifest.sources} <= _COMPLETE,
+        given=any(one.status is Status.GIVEN for one in manifest.sources),
         bar_segments=_bar,
         plural=plural,
         local_time=_local_time,
@@ -167,6 +171,20 @@ def _reads(manifest: Manifest) -> list[SourceStatus]:
     if len(manifest.sources) <= _MOST_READS:
         return list(manifest.sources)
     return sorted(manifest.sources, key=lambda status: status.status is Status.COLLECTED)[:_MOST_READS]
+
+
+def _looks_alike(manifest: Manifest) -> Callable[[Sequence[str]], list[tuple[_Told, list[SourceLook]]]]:
+    """Groups the sources of a requirement by how far they were seen, so that a line tells of all that are alike."""
+    looks = {look.source: look for look in source_looks(manifest.sources)}
+
+    def alike(names: Sequence[str]) -> list[tuple[_Told, list[SourceLook]]]:
+        groups: dict[_Told, list[SourceLook]] = {}
+        for name in names:
+            look = looks.get(name, SourceLook(source=name, count=0, complete=False, told=()))
+            groups.setdefault(look.told, []).append(look)
+        return list(groups.items())
+
+    return alike
 
 
 def _rows() -> Callable[[RequirementSummary], Iterator[Row]]:

@@ -95,7 +95,7 @@ def _where(record: Record, budget: Budget) -> tuple[Shown, ...]:
 
 
 def _marks(record: Record) -> Iterator[str]:
-    if record.pods is not None:
+    if record.pods:
         yield plural(record.pods, "running pod")
     if record.source == "template" and record.subject:
         yield "judged by its template"

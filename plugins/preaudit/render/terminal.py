@@ -29,7 +29,7 @@ _MOST_SUBJECTS = 5
 _MOST_GAPS = 5
 _FOREIGN = 400
 _LEAST_WITH_PARTS = 64
-_SEEN = frozenset({Status.COLLECTED, Status.GIVEN, Status.ABSENT})
+_SEEN = frozenset({Status.COLLECTED, Status.ABSENT})
 _STYLE = {
     Verdict.PASS: "green",
     Verdict.FAIL: "bold red",
@@ -137,7 +137,11 @@ def _nodes(number: int | None) -> str:
 
 def _collected(manifest: Manifest, summary: Summary) -> Text:
     seen = {status.source for status in manifest.sources if status.status in _SEEN}
-    text = Text(f"collected {plural(len(seen), 'source')}{_duration(manifest)}")
+    if any(status.status is Status.GIVEN for status in manifest.sources):
+        objects = sum(status.count for status in manifest.sources)
+        text = Text(f"{plural(objects, 'object')} from files · what they do not hold proves nothing")
+    else:
+        text = Text(f"collected {plural(len(seen), 'source')}{_duration(manifest)}")
     started = manifest.snapshot.get("started")
     age = (parse_time(manifest.now) - parse_time(started)).total_seconds() if started else 0
     if age >= 60:
@@ -218,7 +222,7 @@ def _requirement(page: _Page, requirement: RequirementSummary) -> None:
     by_subject: dict[str, list[Record]] = {}
     for record in requirement.fails:
         by_subject.setdefault(record_name(record), []).append(record)
-    _subjects(page, list(by_subject.items()))
+    _subjects(page, list(by_subject.items()), mixed=bool(requirement.closing))
     if entry.fix:
         page.wrapped(Text().append("fix: ", style="bold").append(_told(entry.fix)), first=3, indent=8)
 
@@ -229,7 +233,7 @@ def _lenient(requirement: RequirementSummary) -> str:
     return f"(level {' and '.join(levels)})" if levels else "(below --gate-severity)"
 
 
-def _subjects(page: _Page, subjects: list[tuple[str, list[Record]]]) -> None:
+def _subjects(page: _Page, subjects: list[tuple[str, list[Record]]], *, mixed: bool) -> None:
     first = subjects[:_MOST_SUBJECTS]
     room = max(page.width * 2 // 5, 8)
     names = [shown(name, room).text for name, _ in first]
@@ -242,7 +246,7 @@ def _subjects(page: _Page, subjects: list[tuple[str, list[Record]]]) -> None:
         row = Text(f"   {_fitted(name, name_width)}  ")
         if within_width:
             row.append(f"{_fitted(within, within_width)}  ", style="dim")
-        level = "" if records[0].closes_gate else f"level {records[0].level.value}: "
+        level = "" if records[0].closes_gate or not mixed else f"level {records[0].level.value}: "
         page.line(row.append(level, style="dim").append(_told(short_reason(records[0]))))
     if len(subjects) > _MOST_SUBJECTS:
         page.line(Text(f"   … {plural(len(subjects) - _MOST_SUBJECTS, 'more subject')}", style="dim"))

@@ -15,6 +15,7 @@ from preaudit.errors import UsageError
 from preaudit.evidence.record import Observation, in_order
 from preaudit.render.html import render_html
 from preaudit.render.text import inert
+from preaudit.snapshot import SourceStatus, Status
 from preaudit.verdict import Level, Verdict
 
 from .sample import manifest_for, record, sample_records, workload
@@ -105,7 +106,7 @@ def test_a_requirement_carries_what_an_auditor_asks_for():
     told = text_of(part)
     for needed in (
         "Pods mount no path of the node.", "What is written to the node outlives the pod", "EXAMINE: every container",
-        "collected in edge, empty, kube-system, orders, shop; forbidden cluster-wide and in payments",
+        "pods (195): collected in edge, empty, kube-system, orders, shop; forbidden cluster-wide and in payments",
         'pod_security.version = "latest", from Kubernetes documentation (benchmark), set in baseline.yaml',
         "pss baseline/hostPathVolumes (full)", "Pods that ended before the collection are not seen.",
         "preaudit verify . --reperform --select POD-103", "Reviewer", "Conclusion", "a webhook added it",
@@ -217,3 +218,14 @@ def test_levels_that_do_not_close_the_gate_say_so():
     _, page = page_of(found)
     assert "does not close the gate" in text_of(page.get_element_by_id("findings"))
     assert "platform, level info" in text_of(page.get_element_by_id("req-POD-101"))
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [(Status.COLLECTED, "seen completely"), (Status.GIVEN, "what they do not hold proves nothing")],
+)
+def test_only_a_complete_look_is_called_complete(state, says):
+    _, page = page_of([record("POD-101", Verdict.PASS)], sources=(SourceStatus(source="pods", status=state),))
+    told = text_of(page.get_element_by_id("unseen"))
+    assert says in told
+    assert ("completely" in told) == (state is Status.COLLECTED)

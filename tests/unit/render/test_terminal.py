@@ -14,6 +14,7 @@ from preaudit.evidence.manifest import Gate
 from preaudit.evidence.record import in_order
 from preaudit.render.table import MOST_LINES, subject_table
 from preaudit.render.terminal import render_terminal
+from preaudit.snapshot import SourceStatus, Status
 from preaudit.verdict import Level, Verdict
 
 from .sample import manifest_for, record, sample_records, workload
@@ -150,3 +151,9 @@ def test_the_table_names_the_verdict_where_there_are_several():
 @pytest.mark.parametrize("width", [0, 1, 19])
 def test_absurd_widths_are_taken_as_the_least(width):
     assert all(cell_len(line) <= 20 for line in text_of(sample_records(), width=width).splitlines())
+
+
+def test_files_are_not_called_a_collection():
+    sources = (SourceStatus(source="pods", status=Status.GIVEN, count=3),)
+    line = text_of([record("POD-101", Verdict.PASS)], sources=sources).splitlines()[1]
+    assert line == "3 objects from files · what they do not hold proves nothing"
