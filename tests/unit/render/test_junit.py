@@ -72,7 +72,7 @@ def schema(name):
 
 
 @given(records())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_hostile_records_hold_the_rules(found):
     raw = junit_of(found)
     hold_the_rules(raw)
@@ -92,7 +92,7 @@ def test_both_schemas_accept_hostile_records(name):
     judge = schema(name)
 
     @given(records())
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     def accepted(found):
         judge.assertValid(etree.fromstring(junit_of(found)))
 

@@ -20,7 +20,7 @@ from .strategies import records
 
 
 @given(records())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_areas_requirements_and_gaps_all_sum_to_the_records(found):
     summary = summarise(found, manifest_for(found))
     assert summary.counts.total == len(found)

@@ -37,7 +37,7 @@ def sum_of(text):
 
 
 @given(records(), st.integers(20, 200), st.booleans())
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_line_is_wider_than_asked_and_nothing_steers(found, width, colour):
     text = text_of(found, width=width, colour=colour)
     plain = COLOUR.sub("", text) if colour else text
