@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from preaudit.collect.progress import Progress
 
-AT_ONCE = 4
+AT_ONCE = 3
 """Sources that are read at the same time; the API server shares the machine with what it serves."""
 MAX_NAMESPACE_LISTS = 2000
 """Namespaces in which one source is listed singly, where listing it everywhere is forbidden."""

@@ -59,6 +59,10 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 )  # fmt: skip
 """Rule, literals of which one must occur (a fast filter), pattern."""
 
+_ANY_LITERAL = re.compile("|".join(re.escape(literal) for _, literals, _ in _SHAPES for literal in literals))
+_ANY_WORD = re.compile("pass|secret|token|key|cred|pwd|auth|dsn", re.IGNORECASE)
+"""Without one of these no name says "credential"; two fast filters, as most values are ordinary."""
+
 SHAPE_LITERALS = tuple(literal.encode() for _, literals, _ in _SHAPES for literal in literals)
 """Bytes without which no shape rule can hit; for filtering whole objects at once."""
 
@@ -87,11 +91,15 @@ def mere_reference(value: str) -> bool:
 def shape_hits(text: str) -> list[str]:
     """Rules that the form of a text alone meets, whatever its name: keys, tokens, URLs with userinfo, DSNs."""
     scanned = text[:MAX_SCANNED]
-    hits = [
-        rule
-        for rule, literals, pattern in _SHAPES
-        if any(literal in scanned for literal in literals) and pattern.search(scanned)
-    ]
+    hits = (
+        []
+        if _ANY_LITERAL.search(scanned) is None
+        else [
+            rule
+            for rule, literals, pattern in _SHAPES
+            if any(literal in scanned for literal in literals) and pattern.search(scanned)
+        ]
+    )
     if "@" in scanned:
         if "://" in scanned and any(_counts(match[2]) for match in _USERINFO.finditer(scanned)):
             hits.append("url-userinfo")
@@ -129,8 +137,7 @@ def text_hits(text: str) -> list[str]:
 
 
 def _assignments(text: str) -> bool:
-    lowered = text.lower()
-    if not any(word in lowered for word in ("pass", "secret", "token", "key", "cred", "pwd", "auth", "dsn")):
+    if _ANY_WORD.search(text) is None:
         return False
     for line in text.split("\n", _MAX_LINES)[:_MAX_LINES]:
         match = _ASSIGNED.match(line[:4096])

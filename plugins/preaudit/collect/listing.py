@@ -232,7 +232,7 @@ class ListReader:
 
     def _keep(self, call: ListCall, run: _Pass, items: list[Any]) -> None:
         """Write the lines of one page; an object that does not belong here is left out and the list not complete."""
-        kept = 0
+        kept: list[bytes] = []
         for entry in items:
             try:
                 item: Item = self._lines.repaired(entry) if isinstance(entry, Raw) else entry
@@ -248,9 +248,9 @@ class ListReader:
                 continue
             run.identities.add(identity)
             self.namespaces.add(metadata.namespace)
-            self._writer.write(line)
-            kept += 1
-        self._page_read(kept)
+            kept.append(line)
+        self._writer.write_lines(kept)
+        self._page_read(len(kept))
 
     def _check(self, call: ListCall, item: Item) -> None:
         source, metadata = call.source, item.metadata

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from preaudit.collect.podspec import PodSpecs, redact_pod_spec
-from preaudit.collect.redact import Redactor, escaped, needs_look
+from preaudit.collect.redact import Redactor, escaped
 from preaudit.source import METADATA_KEPT, Source
 
 if TYPE_CHECKING:
@@ -175,7 +175,8 @@ class Lines:
         raw = bytes(part)
         if raw == b"null":
             return UNSET
-        return Raw(self.redactor.raw(raw)) if needs_look(raw) else part
+        screened = self.redactor.raw(raw)
+        return part if screened is raw else Raw(screened)
 
     def _part(self, name: str, raw: bytes) -> bytes:
         """One kept top-level field, redacted as its kind needs."""

@@ -44,7 +44,7 @@ MAX_DEPTH = 100
 """Deepest nesting that is kept; no field of the API comes near it, and readers recurse."""
 _BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _MAX_KNOWN = 20_000
-_MAX_KNOWN_LENGTH = 256
+_MAX_KNOWN_LENGTH = 512
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder().decode
 
@@ -65,8 +65,10 @@ class Redactor:
     def __init__(self, key: bytes) -> None:
         if len(key) < 16:
             raise ValueError("the redaction key must have at least 16 bytes")
-        self._key = key
+        self._keyed = hmac.new(key, digestmod="sha256")
         self.counts: Counter[str] = Counter()
+        self._plain: set[bytes] = set()
+        """Short parts that need no look; replicas repeat their labels and owners."""
         self._known: dict[tuple[str, str], Mark] = {}
 
     def token(self, value: Any, *, name: str = "", hits: list[str] | None = None, flag: str = "") -> Mark:
@@ -90,9 +92,10 @@ class Redactor:
         return mark
 
     def _mark(self, text: str, hits: list[str], flag: str = "") -> Mark:
-        digest = hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+        keyed = self._keyed.copy()  # unlike hmac.digest, it does not hand over to another thread for a few bytes
+        keyed.update(text.encode("utf-8", "surrogatepass"))
         mark: dict[str, Any] = {
-            "token": digest,
+            "token": keyed.hexdigest()[:32],
             "length": credentials.length_class(text),
             "empty": not text,
             "hits": hits,
@@ -177,8 +180,14 @@ class Redactor:
 
     def raw(self, raw: bytes) -> bytes:
         """An encoded JSON value that is kept in clear: as it is, unless something in it needs a look."""
+        if raw in self._plain:
+            return raw
         check_depth(raw)
-        return _ENCODE(self.tree(_DECODE(raw))) if needs_look(raw) else raw
+        if needs_look(raw):
+            return _ENCODE(self.tree(_DECODE(raw)))
+        if len(raw) <= _MAX_KNOWN_LENGTH and len(self._plain) < _MAX_KNOWN:
+            self._plain.add(raw)
+        return raw
 
     def changed(self, raw: bytes, change: Callable[[Any], Any]) -> bytes:
         """An encoded JSON value after `change`; what `change` leaves is screened like everything kept."""

@@ -21,6 +21,16 @@ class Place(NamedTuple):
 class RewindableWriter(SourceWriter):
     """Appends lines, and can forget those after a mark."""
 
+    def write_lines(self, lines: list[bytes]) -> None:
+        """Append encoded objects: as one piece, since a call for each costs more than the hashing."""
+        if not lines:
+            return
+        piece = b"\n".join(lines) + b"\n"
+        self._stream.write(piece)
+        self._sha256.update(piece)
+        self._bytes += len(piece)
+        self.lines += len(lines)
+
     def mark(self) -> Place:
         """The present end of the file."""
         return Place(self._bytes, self.lines, self._sha256.copy())
