@@ -7,7 +7,7 @@ from preaudit.errors import NotObservable
 from preaudit.parameter import Policy, parameter
 from preaudit.requirement import requirement
 from preaudit.subjects.lens import Lens
-from preaudit.subjects.objects import Namespace, Secret, ServiceAccount
+from preaudit.subjects.objects import Namespace, ServiceAccount
 from preaudit.subjects.rbac import Binding, Grant, Role, Rule
 from preaudit.subjects.workload import Container, Pod, Workload
 
@@ -23,7 +23,6 @@ __all__ = [
     "Policy",
     "Role",
     "Rule",
-    "Secret",
     "ServiceAccount",
     "Workload",
     "parameter",

@@ -2,14 +2,17 @@
 
 from preaudit import Container, Pod, requirement
 
+BINDINGS = ("rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io")
 
 @requirement(
     "POD-306",
     severity="medium",
     expected="no mounted token, or a service account that is bound to a role",
     controls=["nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.1.6"],
-    reads=["serviceaccounts", "rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"],
+    reads=["serviceaccounts", *BINDINGS],
     limitations="A bound service account shows that somebody meant the pod to use the API, not that it does.",
+    where=lambda pod: not pod.is_static,
+    population="every workload's pods but the nodes' static ones, which have no service account",
 )
 def test_pod_mounts_no_token_without_need(pod: Pod) -> None:
     """Pods mount a service account token only where they have rights to use.
@@ -30,7 +33,7 @@ def test_pod_mounts_no_token_without_need(pod: Pod) -> None:
 
 
 def _is_bound(pod: Pod, name: str) -> bool:
-    for source in ("rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"):
+    for source in BINDINGS:
         for binding in pod.related(source, everywhere=True):
             for subject in binding.each("subjects"):
                 if (
@@ -47,6 +50,8 @@ def _is_bound(pod: Pod, name: str) -> bool:
     severity="medium",
     expected="a service account of the workload's own",
     controls=["nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.1.5"],
+    where=lambda pod: not pod.is_static,
+    population="every workload's pods but the nodes' static ones, which have no service account",
 )
 def test_pod_does_not_use_the_default_service_account(pod: Pod) -> None:
     """Pods run under a service account of their own, not under default.

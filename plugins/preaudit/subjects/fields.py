@@ -28,6 +28,7 @@ def types() -> dict[str, dict[str, str]]:
     table: dict[str, dict[str, str]] = msgspec.json.decode(raw)
     for field in PER_REPLICA:
         table["PodSpec"].pop(field, None)
+    table["Secret"] = {"metadata": "ObjectMeta", "type": ""}  # nothing else of a Secret is ever there
     table["Component"] = {"command": "{}"}
     table["KubeletConfiguration"] = {"config": "{}"}
     return table

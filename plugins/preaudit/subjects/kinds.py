@@ -98,13 +98,6 @@ SUBJECTS: dict[str, SubjectKind] = {
             namespace_sources=("serviceaccounts",),
         ),
         SubjectKind(
-            name="secret",
-            type=objects.Secret,
-            population="every Secret that holds a service account token",
-            enumerate=objects.of_source("secrets", objects.Secret),
-            namespace_sources=("secrets",),
-        ),
-        SubjectKind(
             name="role",
             type=rbac.Role,
             population="every Role and ClusterRole",

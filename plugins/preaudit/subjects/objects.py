@@ -1,4 +1,4 @@
-"""Single objects as subjects: a namespace, a service account, a Secret's metadata."""
+"""Single objects as subjects: a namespace, a service account."""
 
 from __future__ import annotations
 
@@ -73,12 +73,6 @@ class Namespace(ObjectSubject):
 
 class ServiceAccount(ObjectSubject):
     """A service account."""
-
-    __slots__ = ()
-
-
-class Secret(ObjectSubject):
-    """A Secret's metadata and type; never its data."""
 
     __slots__ = ()
 

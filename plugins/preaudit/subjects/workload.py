@@ -34,6 +34,11 @@ class Pod(Lens):
         return self.form.ref
 
     @property
+    def is_static(self) -> bool:
+        """A node runs it from a file (a mirror pod): it has no service account and no token."""
+        return self.form.static
+
+    @property
     def containers(self) -> list[Container]:
         """Init, ordinary and ephemeral containers, in this order, sharing this pod's log."""
         return [Container(self.estate, self.form, part, self.log) for part in self.form.parts]
