@@ -30,6 +30,9 @@ def default_pod_spec(spec: dict[str, Any]) -> None:
 
 def default_pod(spec: dict[str, Any]) -> None:
     """What is filled in to a pod itself, but not to a template; in place."""
+    for key in ("containers", "initContainers"):
+        for container in mappings(spec.get(key)):
+            _requests(container.get("resources"))
     spec.setdefault("enableServiceLinks", True)
     spec.setdefault("serviceAccountName", "default")
     spec.setdefault("serviceAccount", spec["serviceAccountName"])
@@ -44,7 +47,7 @@ def _container(container: dict[str, Any], *, host_network: bool) -> None:
         port.setdefault("protocol", "TCP")
         if host_network and "containerPort" in port and not port.get("hostPort"):
             port["hostPort"] = port["containerPort"]
-    _resources(container.setdefault("resources", {}))
+    container.setdefault("resources", {})
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if isinstance(container.get(name), dict):
             _probe(container[name])
@@ -60,8 +63,8 @@ def _container(container: dict[str, Any], *, host_network: bool) -> None:
             _divisor(source.get("resourceFieldRef"))
 
 
-def _resources(resources: Any) -> None:
-    """A limit without a request is a request too."""
+def _requests(resources: Any) -> None:
+    """A limit without a request is a request too; in a template it stays unsaid until there is a pod."""
     limits = resources.get("limits") if isinstance(resources, dict) else None
     if not isinstance(limits, dict):
         return
