@@ -1,10 +1,10 @@
-"""An audit: what one process needs to judge. Built the same way by pytest's controller, its workers, and verification."""
+"""An audit: what one process needs to judge, built the same way by pytest's controller and its workers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -87,7 +87,8 @@ class Plan:
     def partial(self) -> tuple[str, ...]:
         """Why the run cannot show everything that the profile asks for."""
         left = len(self.in_profile) - len(self.selected)
-        given = [f"--{name} {value}" for name, value in (("select", self.options.select), ("exclude", self.options.exclude)) if value]
+        options = {"select": self.options.select, "exclude": self.options.exclude}
+        given = [f"--{name} {value}" for name, value in options.items() if value]
         return (f"{left} requirements of the profile were left out by {' and '.join(given)}",) if left else ()
 
 
@@ -121,7 +122,7 @@ def make_plan(options: Options, own_paths: Sequence[Path]) -> Plan:
     plan = Plan(options, catalogue, own, profile, gate)
     _check_parameters(plan)
     if options.waivers:
-        load_waivers(Path(options.waivers), datetime.now(timezone.utc))
+        load_waivers(Path(options.waivers), datetime.now(UTC))
     return plan
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import preaudit
 from preaudit.errors import PreauditError
@@ -16,6 +17,7 @@ EPILOG = """\
 exit codes of run: 0 something passed, nothing is open - 1 something fails - 2 interrupted - 3 internal error -
 4 usage (profile, waiver, target) - 5 nothing was judged - 6 nothing fails, something is unknown
 """
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse gives no public name
 _TARGET = ("kubeconfig", "context", "namespace", "read", "kubelet-ca")
 
 
@@ -65,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, told: str) -> None:  # noqa: SLF001
+def _run(commands: _Commands, name: str, told: str) -> None:
     parser = commands.add_parser(name, help=told, description=told[0].upper() + told[1:] + ".", epilog=EPILOG)
     for one in RUN_OPTIONS:
         parser.add_argument(f"--{one.name}", **one.keywords)
@@ -73,9 +75,7 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: st
     parser.add_argument("paths", nargs="*", metavar="PATH", help="suites of your own")
 
 
-def _command(  # noqa: ANN202 - argparse's own type
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, told: str  # noqa: SLF001
-):
+def _command(commands: _Commands, name: str, told: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=told, description=told[0].upper() + told[1:] + ".")
     wanted = ("profile", *_TARGET, *(("select", "exclude", "set", "active") if name == "preflight" else ()))
     for one in RUN_OPTIONS:

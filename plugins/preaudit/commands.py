@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import sys
 import textwrap
-from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -20,7 +18,7 @@ from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.pack import MANIFEST, RECORDS, Records
 from preaudit.observe import observe, read_words
-from preaudit.options import Options
+from preaudit.options import RUN_OPTIONS, Options
 from preaudit.profile import unknown_requirement
 from preaudit.render.text import inert
 from preaudit.snapshot import Snapshot
@@ -39,7 +37,7 @@ def preflight(parsed: argparse.Namespace, out: IO[str]) -> int:
     wanted = frozenset(one for one in plan.sources if one != "secrets" or "secrets-metadata" in read)
     found = ask(
         sources=wanted, kubeconfig=options.kubeconfig, context=options.context, namespaces=options.namespace,
-        now=datetime.now(timezone.utc),
+        now=datetime.now(UTC),
     )  # fmt: skip
     if parsed.rbac:
         out.write(least_rbac(wanted, options.namespace, found.identity))
@@ -69,7 +67,7 @@ def _who(user: str) -> str:
 def snapshot(parsed: argparse.Namespace, out: IO[str]) -> int:
     """Collect only, into a folder that does not exist yet."""
     plan = _plan(parsed)
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     folder = Path(plan.options.out or f"snapshot-{now:%Y%m%dT%H%M%SZ}")
     incomplete = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.incomplete"
     if folder.exists():
@@ -166,14 +164,10 @@ def explain(parsed: argparse.Namespace, out: IO[str]) -> int:
 
 def _plan(parsed: argparse.Namespace) -> Plan:
     given = vars(parsed)
-    options = Options(
-        **{name: given.get(f"preaudit_{name}") for name in Options.__struct_fields__ if name != "no_builtin"}
-    )
-    profile = options.profile or given.get("profile") or "baseline"
-    overrides = options.set or given.get("set")
-    paths: Sequence[Path] = [Path(path) for path in given.get("paths", ())]
-    chosen = Options(**{name: getattr(options, name) for name in Options.__struct_fields__} | {"profile": profile, "set": overrides})
-    return make_plan(chosen, paths)
+    values: dict[str, Any] = {one.field: given.get(one.dest) for one in RUN_OPTIONS if not one.flag}
+    values["profile"] = values["profile"] or given.get("profile") or "baseline"
+    values["set"] = values["set"] or given.get("set")
+    return make_plan(Options(**values), [Path(path) for path in given.get("paths", ())])
 
 
 def _plain(value: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from preaudit.suites import Catalogue, data_folder
 from preaudit.verdict import Verdict
 from preaudit.waiver import Waivers
 
-NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 """The clock of every example."""
 _KEY = b"examples are redacted as well"
 _BY_KIND = {source.kind: source for source in SOURCES.values()}
@@ -71,7 +71,7 @@ def read_example(path: Path) -> Example:
     expected = next((one for one in Verdict if path.stem.startswith(one.value)), None)
     if expected is None:
         raise UsageError(f"{path}: name it after its verdict: pass.yaml, fail-init.yaml, not-applicable.yaml")
-    documents = [one for one in yaml.load_all(path.read_bytes(), Loader=yaml.CSafeLoader) if one]  # noqa: S506
+    documents = [one for one in yaml.load_all(path.read_bytes(), Loader=yaml.CSafeLoader) if one]
     options = documents.pop(0) if documents and documents[0].get("kind") == "Example" else {}
     for one in documents:
         if one.get("kind") not in _BY_KIND:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from preaudit.errors import PreauditError
-from preaudit.items import CATEGORY, OwnCollector, RequirementItem, builtin_items
 from preaudit.evidence.pack import Records
+from preaudit.items import CATEGORY, OwnCollector, RequirementItem, builtin_items
 from preaudit.render.terminal import render_terminal
 from preaudit.requirement import declared
 from preaudit.run import Run
@@ -50,7 +50,7 @@ class AuditHooks:
                 state.work(worker["preaudit"], str(worker["workerid"]))
                 return
             command = [Path(sys.argv[0]).name, *sys.argv[1:]]
-            state.run = Run(state.plan, command, datetime.now(timezone.utc), demo=state.demo)
+            state.run = Run(state.plan, command, datetime.now(UTC), demo=state.demo)
             state.control(state.run)
         except PreauditError as error:
             self._abandon()

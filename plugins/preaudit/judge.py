@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -250,10 +249,10 @@ def _empty(item: Item, estate: Estate, rules: Rules, population: str, stale: str
         return _bare(item, rules.hidden, reason, rules, population)
     if stale:
         return _bare(item, Verdict.UNKNOWN, stale, rules, population)
-    proofs = [
-        f"{name} ({'is not served here' if _status(estate, name, item.namespace) is Status.ABSENT else 'complete list'})"
-        for name in kind.sources_of(item.namespace) or kind.sources
-    ]
+    proofs = []
+    for name in kind.sources_of(item.namespace) or kind.sources:
+        absent = _status(estate, name, item.namespace) is Status.ABSENT
+        proofs.append(f"{name} ({'is not served here' if absent else 'complete list'})")
     reason = f"there is no such subject: {', '.join(proofs)}"
     return _bare(item, Verdict.NOT_APPLICABLE, reason, rules, population)
 

@@ -58,7 +58,8 @@ def read_words(text: str | None) -> list[str]:
 
 def stored_snapshot(given: Path) -> Path:
     """The snapshot folder of a path that names one, or the pack that holds it."""
-    return given / "snapshot" if (given / MANIFEST).is_file() or not (given / "collection.json").exists() and (given / "snapshot").is_dir() else given
+    is_pack = (given / MANIFEST).is_file() or (given / "snapshot" / "collection.json").is_file()
+    return given / "snapshot" if is_pack else given
 
 
 def _copy(source: Path, folder: Path) -> None:
@@ -76,5 +77,5 @@ def _redaction_key(path: str | None) -> bytes | None:
     except OSError as error:
         raise UsageError(f"--redaction-key-file {path}: cannot be read: {error.strerror}") from None
     if len(key) < MIN_KEY:
-        raise UsageError(f"--redaction-key-file {path}: {len(key)} bytes; a key has at least {MIN_KEY}, e.g. 32 random ones")
+        raise UsageError(f"--redaction-key-file {path}: {len(key)} bytes; a key has at least {MIN_KEY}")
     return key

@@ -94,7 +94,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     @staticmethod
     def of(namespace: argparse.Namespace) -> Options:
         """The options of a parsed command line."""
-        values = {one.field: getattr(namespace, one.dest, None) for one in RUN_OPTIONS}
+        values: dict[str, Any] = {one.field: getattr(namespace, one.dest, None) for one in RUN_OPTIONS}
         return Options(**{**values, "no_builtin": bool(values["no_builtin"])})
 
 

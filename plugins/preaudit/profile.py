@@ -101,7 +101,7 @@ class Profile:
         )
 
 
-def load_profile(
+def load_profile(  # noqa: PLR0913 - each is said by name at its one or two callers
     wanted: str,
     folder: Path,
     requirements: Sequence[Requirement],
@@ -229,12 +229,12 @@ def _included(
         if key not in ("include", "exclude"):
             raise layer.fault(f"unknown key {key!r}; requirements takes include and exclude", "requirements", key)
     chosen: dict[str, set[str]] = {"include": set(), "exclude": set()}
-    for key, ids in chosen.items():
+    for key in chosen:
         for index, word in enumerate(_words(layer, "requirements", key)):
             found = matching(word, table)
             if not found:
                 raise layer.fault(unknown_requirement(word, table), "requirements", key, index)
-            ids |= found
+            chosen[key] |= found
     start = frozenset(chosen["include"]) if "include" in section else parent
     return start - chosen["exclude"], chosen["exclude"]
 

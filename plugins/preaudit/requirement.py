@@ -133,7 +133,7 @@ def requirement(  # noqa: PLR0913 - this is the one place where a requirement's 
         if not ID.fullmatch(id):
             raise UsageError(f"{where_is}: {id!r} is no requirement id; write it like POD-101")
         if severity not in {known.value for known in Severity}:
-            raise UsageError(f"{where_is}: unknown severity {severity!r}; known: {', '.join(s.value for s in Severity)}")
+            raise UsageError(f"{where_is}: unknown severity {severity!r}; known: {', '.join(Severity)}")
         for control in controls:
             if not CONTROL.fullmatch(control):
                 raise UsageError(f"{where_is}: {control!r} is no control; write it like nist-800-53r5:ac-6")

@@ -7,10 +7,9 @@ import hashlib
 import os
 import platform
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import preaudit
@@ -89,7 +88,7 @@ class Run:
         finally:
             shutil.rmtree(self.spool, ignore_errors=True)
 
-    def _finish(  # noqa: PLR0913 - each is a fact that the pack tells
+    def _finish(
         self, audit: Audit, collected: set[str], deselected: Mapping[str, str], early: str, interrupted: bool  # noqa: FBT001
     ) -> Exit:
         merged = Merged(self.spool)
@@ -128,12 +127,12 @@ class Run:
                 count.add([record])
                 yield encode(record)
 
-    def _manifest(  # noqa: PLR0913 - each is a field of the manifest
+    def _manifest(  # noqa: PLR0913, PLR0917 - each is a field of the manifest
         self, audit: Audit, items: Sequence[Item], lost: Sequence[str], deselected: Mapping[str, str],
         partial: Sequence[str], count: GateCount, code: Exit, total: int, interrupted: bool,  # noqa: FBT001
     ) -> manifests.Manifest:  # fmt: skip
         collection = audit.snapshot.collection
-        finished = datetime.now(timezone.utc)
+        finished = datetime.now(UTC)
         records = Records(self.pack.path / RECORDS, total)
         options = self.plan.options
         return manifests.Manifest(
@@ -221,7 +220,7 @@ def _sha256(path: Path) -> str:
 
 
 def _time(moment: datetime) -> str:
-    return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _operator() -> str:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from datetime import datetime, timezone
-from enum import Enum
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,7 +26,7 @@ MAX_LINE = 64 * 2**20
 """Longest object line that is read back, in bytes; etcd holds 1.5 MB, redaction marks may lengthen it."""
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """How far a source was seen in one namespace (or everywhere)."""
 
     COLLECTED = "collected"
@@ -158,7 +158,7 @@ def parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; write it like 2026-11-22T12:00:00Z")
-    return moment.astimezone(timezone.utc)
+    return moment.astimezone(UTC)
 
 
 def file_name(source: str) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
+from enum import IntEnum, StrEnum
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """What was found about one subject, in the words of a record."""
 
     FAIL = "fail"
     UNKNOWN = "unknown"
     MANUAL = "manual"
     WAIVED = "waived"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a verdict
     NOT_APPLICABLE = "not-applicable"
 
     @property
@@ -28,7 +28,7 @@ PROVED = frozenset({Verdict.PASS, Verdict.WAIVED, Verdict.NOT_APPLICABLE})
 """The verdicts that need a complete look: nothing that was not observed may have one of them."""
 
 
-class Level(str, Enum):
+class Level(StrEnum):
     """How a profile treats a requirement: only fails and unknowns at level fail close the gate."""
 
     FAIL = "fail"
@@ -36,7 +36,7 @@ class Level(str, Enum):
     INFO = "info"
 
 
-class Severity(str, Enum):
+class Severity(StrEnum):
     """How bad a violation is; it belongs to the requirement, not to the profile."""
 
     CRITICAL = "critical"
@@ -54,7 +54,7 @@ class Severity(str, Enum):
 _SEVERITY_ORDER = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-class Exit(int, Enum):
+class Exit(IntEnum):
     """Exit codes; 0 to 5 are pytest's own."""
 
     OK = 0

@@ -148,16 +148,14 @@ def load_waivers(path: Path, now: datetime) -> Waivers:
     waivers: list[Waiver] = []
     for index, entry in enumerate(entries):
         try:
-            waiver = _waiver(entry)
-            if any(one.id == waiver.id for one in waivers):
-                raise UsageError(f"the id {waiver.id} is used twice; give each waiver its own")
+            waiver = _waiver(entry, {one.id for one in waivers})
         except UsageError as error:
             raise UsageError(f"{path}:{document.line('waivers', index)}: {error}") from None
         waivers.append(waiver)
     return Waivers(tuple(waivers), now)
 
 
-def _waiver(entry: Any) -> Waiver:
+def _waiver(entry: Any, taken: set[str]) -> Waiver:
     if not isinstance(entry, dict):
         raise UsageError(f"a waiver is a mapping with {', '.join(_KEYS[:-1])}")
     for key in entry:
@@ -166,6 +164,8 @@ def _waiver(entry: Any) -> Waiver:
     for key in _TEXT:
         if not isinstance(entry.get(key), str) or not entry[key].strip():
             raise UsageError(f"the waiver needs {key}, as text")
+    if entry["id"] in taken:
+        raise UsageError(f"the id {entry['id']} is used twice; give each waiver its own")
     subject = entry.get("subject")
     if not isinstance(subject, dict) or not subject:
         raise UsageError("the waiver needs subject, a mapping like {kind: DaemonSet, namespace: shop, name: agent}")

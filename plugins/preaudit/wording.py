@@ -29,7 +29,8 @@ def bounded(value: Any) -> Any:
     raw = _ENCODE(value)
     if len(raw) <= MAX_VALUE:
         return value
-    return {"$cut": {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest(), "begins": raw[:200].decode(errors="replace")}}
+    begins = raw[:200].decode(errors="replace")
+    return {"$cut": {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest(), "begins": begins}}
 
 
 def sentence_of(error: BaseException) -> str:

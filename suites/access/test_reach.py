@@ -31,7 +31,7 @@ def test_nobody_may_read_secrets_at_large(grant: Grant, policy: Policy) -> None:
     expected="no right to create pods",
     controls=["nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.1.4"],
     uses=[TRUSTED],
-    limitations="Creating a workload creates pods as well; that right is what operators live on and is not judged here.",
+    limitations="Creating a workload creates pods as well; operators live on that right, it is not judged here.",
 )
 def test_nobody_may_create_pods(grant: Grant, policy: Policy) -> None:
     """Only trusted subjects may create pods directly.

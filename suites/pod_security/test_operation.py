@@ -98,4 +98,5 @@ def test_replicated_workload_has_a_disruption_budget(workload: Workload) -> None
     workload.read("spec.replicas")
     budgets = workload.related("poddisruptionbudgets.policy")
     selecting = [one for one in budgets if matches(one.read("spec.selector"), workload.labels)]
-    assert selecting, f"none of {len(budgets)} PodDisruptionBudgets selects the pods of {workload.kind} {workload.ref.name}"
+    name = f"{workload.kind} {workload.ref.name}"
+    assert selecting, f"none of {len(budgets)} PodDisruptionBudgets selects the pods of {name}"

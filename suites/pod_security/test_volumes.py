@@ -5,7 +5,9 @@ import posixpath
 from preaudit import Container, Pod, Policy, parameter, requirement
 
 ALLOWED_HOST_PATHS = parameter(
-    "pod_security.allowed_host_paths", list[str], meaning="Directories of the node that pods may mount, with what is below."
+    "pod_security.allowed_host_paths",
+    list[str],
+    meaning="Directories of the node that pods may mount, with what is below.",
 )
 
 

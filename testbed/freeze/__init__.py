@@ -1,0 +1,1 @@
+"""Makes the frozen tables of API fields and built-in RBAC objects from Kubernetes' own files."""

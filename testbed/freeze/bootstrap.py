@@ -58,7 +58,9 @@ def freeze(folders: list[str]) -> dict[str, dict[str, list[str]]]:
                     inner = role.get("aggregationRule") or {}
                     below += [two for two in roles if selects(inner, two["metadata"].get("labels") or {})]
             known.update(canonical(rule) for role in below for rule in role.get("rules") or [])
-    return {kind: {name: sorted(rules) for name, rules in sorted(names.items())} for kind, names in sorted(table.items())}
+    return {
+        kind: {name: sorted(rules) for name, rules in sorted(names.items())} for kind, names in sorted(table.items())
+    }
 
 
 if __name__ == "__main__":

@@ -67,5 +67,6 @@ def freeze(paths: list[str]) -> dict[str, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    rows = (f"{json.dumps(name)}: {json.dumps(fields, sort_keys=True)}" for name, fields in sorted(freeze(sys.argv[1:]).items()))
+    frozen = sorted(freeze(sys.argv[1:]).items())
+    rows = (f"{json.dumps(name)}: {json.dumps(fields, sort_keys=True)}" for name, fields in frozen)
     sys.stdout.write("{\n" + ",\n".join(rows) + "\n}\n")

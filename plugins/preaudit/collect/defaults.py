@@ -17,6 +17,8 @@ def apply_defaults(kind: str, document: dict[str, Any]) -> None:
         default_pod(spec)
     elif kind in _WORKLOADS and isinstance(spec, dict):
         _WORKLOADS[kind](spec)
+        if kind == "ReplicationController":
+            _labels_of_template(document, spec)
     elif kind in _OTHERS:
         _OTHERS[kind](document)
 
@@ -81,6 +83,15 @@ def _daemon_set(spec: dict[str, Any]) -> None:
 def _replicas(spec: dict[str, Any]) -> None:
     spec.setdefault("replicas", 1)
     _template(spec)
+
+
+def _labels_of_template(document: dict[str, Any], spec: dict[str, Any]) -> None:
+    """A controller without labels gets those of its pods."""
+    template, metadata = spec.get("template"), document["metadata"]
+    if isinstance(template, dict) and isinstance(template.get("metadata"), dict) and not metadata.get("labels"):
+        labels = template["metadata"].get("labels")
+        if isinstance(labels, dict) and labels:
+            metadata["labels"] = dict(labels)
 
 
 def _replication_controller(spec: dict[str, Any]) -> None:

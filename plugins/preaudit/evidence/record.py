@@ -10,7 +10,6 @@ import msgspec
 from preaudit.subjects.ref import Subject
 from preaudit.verdict import Level, Severity, Verdict
 
-
 __all__ = ["Observation", "Record", "Subject", "decode", "encode", "in_order"]
 
 

@@ -11,7 +11,7 @@ from preaudit.snapshot import EVERYWHERE, Snapshot
 from preaudit.source import SOURCES, source_named
 from preaudit.subjects.forms import Forms
 from preaudit.subjects.lens import Lens, ReadLog
-from preaudit.subjects.owners import Owners
+from preaudit.subjects.owners import WORKLOAD_SOURCES, Owners
 
 CLUSTER = "cluster"
 """Name of the item that judges cluster-wide subjects."""
@@ -81,10 +81,8 @@ class Estate:
             return tuple(sorted(set(collection.scope_namespaces)))
         known = set(collection.namespaces) | set(self.forms.by_namespace)
         for source in SOURCES.values():
-            if source.namespaced and source.name not in ("pods", *_OWNED):
+            if source.namespaced and source.name not in WORKLOAD_SOURCES:
                 known |= {str(one["metadata"].get("namespace", "")) for one in self.snapshot.objects(source.name)}
         return tuple(sorted(known - {""}))
 
 
-_OWNED = ("replicasets.apps", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "cronjobs.batch",
-          "replicationcontrollers")  # fmt: skip

@@ -14,7 +14,7 @@ PER_REPLICA = frozenset({"nodeName", "hostname", "subdomain"})
 """Fields of a pod's spec that differ between replicas of one workload; a check cannot read them."""
 
 
-class UnknownPath(UsageError):
+class UnknownPath(UsageError):  # noqa: N818 - it names what is wrong
     """A check reads a field that the Kubernetes API does not have."""
 
 

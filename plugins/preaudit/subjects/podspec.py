@@ -81,7 +81,8 @@ def _drop_daemon_affinity(spec: dict[str, Any]) -> None:
         return
     for term in terms:
         fields = term.get("matchFields") if isinstance(term, dict) else None
-        if isinstance(fields, list) and all(isinstance(one, dict) and one.get("key") == "metadata.name" for one in fields):
+        named = fields if isinstance(fields, list) else [None]
+        if all(isinstance(one, dict) and one.get("key") == "metadata.name" for one in named):
             del term["matchFields"]
     if any(terms):
         return

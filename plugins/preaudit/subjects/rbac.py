@@ -28,7 +28,7 @@ _MAX_AGGREGATED = 10_000
 
 @cache
 def bootstrap() -> dict[str, dict[str, frozenset[str]]]:
-    """Rules (or role and subjects) of the RBAC objects that API servers 1.29 to 1.37 make themselves, by kind and name."""
+    """Rules (or role and subjects) of the RBAC objects that API servers 1.29 to 1.37 make, by kind and name."""
     raw = resources.files("preaudit.subjects").joinpath("bootstrap.json").read_bytes()
     table = msgspec.json.decode(raw, type=dict[str, dict[str, list[str]]])
     return {kind: {name: frozenset(rules) for name, rules in names.items()} for kind, names in table.items()}
@@ -49,8 +49,15 @@ def role_is_bootstrap(kind: str, value: dict[str, Any]) -> bool:
     known = bootstrap().get(kind, {}).get(_qualified(value))
     if known is None:
         return False
-    found = {json.dumps({key: sorted(rule[key]) for key in _LISTS if rule.get(key)}, sort_keys=True) for rule in _rules(value)}
-    return found <= known
+    return {_canonical(rule) for rule in _rules(value)} <= known
+
+
+def _canonical(rule: dict[str, Any]) -> str:
+    """A rule with its lists sorted, as the frozen table holds it; what is no list of words matches nothing there."""
+    lists = {key: rule[key] for key in _LISTS if rule.get(key)}
+    if not all(isinstance(words, list) and all(isinstance(word, str) for word in words) for words in lists.values()):
+        return ""
+    return json.dumps({key: sorted(words) for key, words in lists.items()}, sort_keys=True)
 
 
 def binding_is_bootstrap(kind: str, value: dict[str, Any]) -> bool:
@@ -169,7 +176,9 @@ class Grant(Lens):
 
     __slots__ = ("_ref", "binding", "estate", "identity", "kind", "name", "namespace", "source")
 
-    def __init__(self, estate: Estate, source: str, binding: dict[str, Any], subject: dict[str, Any], index: int) -> None:
+    def __init__(
+        self, estate: Estate, source: str, binding: dict[str, Any], subject: dict[str, Any], index: int
+    ) -> None:
         metadata = binding.get("metadata") or {}
         super().__init__(subject, "Subject", f"subjects[{index}]", f"subjects[{index}]", ReadLog())
         self.estate, self.source, self.binding = estate, source, binding
@@ -244,7 +253,8 @@ def _find_role(estate: Estate, kind: str, name: str, namespace: str) -> tuple[di
     for one in estate.objects(source, where):
         if one["metadata"].get("name") == name:
             return one, estate.snapshot.coverage(source, where).complete, source
-    return None, estate.snapshot.coverage(source, where).complete, source if where == EVERYWHERE else f"{source} in {where}"
+    shown = source if where == EVERYWHERE else f"{source} in {where}"
+    return None, estate.snapshot.coverage(source, where).complete, shown
 
 
 def _resolved(estate: Estate, kind: str, role: dict[str, Any] | None) -> Iterator[tuple[str, dict[str, Any], int]]:
