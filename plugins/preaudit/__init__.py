@@ -6,6 +6,8 @@ The names here are what a suite needs; everything else is internal. PYTEST_DONT_
 from preaudit.errors import NotObservable
 from preaudit.parameter import Policy, parameter
 from preaudit.requirement import requirement
+from preaudit.subjects.component import ApiServer, Component, ControllerManager, Etcd, Scheduler
+from preaudit.subjects.kubelet import Kubelet
 from preaudit.subjects.lens import Lens
 from preaudit.subjects.objects import Namespace, ServiceAccount
 from preaudit.subjects.rbac import Binding, Grant, Role, Rule
@@ -13,9 +15,14 @@ from preaudit.subjects.workload import Container, Pod, Workload
 
 __version__ = "0.1.0"
 __all__ = [
+    "ApiServer",
     "Binding",
+    "Component",
     "Container",
+    "ControllerManager",
+    "Etcd",
     "Grant",
+    "Kubelet",
     "Lens",
     "Namespace",
     "NotObservable",
@@ -23,6 +30,7 @@ __all__ = [
     "Policy",
     "Role",
     "Rule",
+    "Scheduler",
     "ServiceAccount",
     "Workload",
     "parameter",

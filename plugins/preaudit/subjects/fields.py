@@ -12,6 +12,46 @@ from preaudit.errors import UsageError
 
 PER_REPLICA = frozenset({"nodeName", "hostname", "subdomain"})
 """Fields of a pod's spec that differ between replicas of one workload; a check cannot read them."""
+_KUBELET_PLAIN = """
+    enableServer staticPodPath podLogsDir syncFrequency fileCheckFrequency httpCheckFrequency staticPodURL
+    address port readOnlyPort tlsCertFile tlsPrivateKeyFile tlsCipherSuites tlsMinVersion rotateCertificates
+    serverTLSBootstrap registryPullQPS registryBurst preloadedImagesVerificationAllowlist eventRecordQPS
+    eventBurst enableDebuggingHandlers enableContentionProfiling healthzPort healthzBindAddress oomScoreAdj
+    clusterDomain clusterDNS streamingConnectionIdleTimeout nodeStatusUpdateFrequency nodeStatusReportFrequency
+    nodeLeaseDurationSeconds imageMinimumGCAge imageMaximumGCAge imageGCHighThresholdPercent
+    imageGCLowThresholdPercent volumeStatsAggPeriod kubeletCgroups systemCgroups cgroupRoot cgroupsPerQOS
+    cgroupDriver cpuManagerPolicy singleProcessOOMKill cpuManagerReconcilePeriod memoryManagerPolicy
+    topologyManagerPolicy topologyManagerScope runtimeRequestTimeout hairpinMode maxPods podCIDR podPidsLimit
+    resolvConf runOnce cpuCFSQuota cpuCFSQuotaPeriod nodeStatusMaxImages maxOpenFiles contentType kubeAPIQPS
+    kubeAPIBurst serializeImagePulls maxParallelImagePulls evictionPressureTransitionPeriod
+    evictionMaxPodGracePeriod mergeDefaultEvictionSettings podsPerCore enableControllerAttachDetach
+    protectKernelDefaults makeIPTablesUtilChains iptablesMasqueradeBit iptablesDropBit failSwapOn
+    containerLogMaxSize containerLogMaxFiles containerLogMaxWorkers containerLogMonitorInterval
+    reservedSystemCPUs showHiddenMetricsForVersion systemReservedCgroup kubeReservedCgroup
+    enforceNodeAllocatable allowedUnsafeSysctls volumePluginDir providerID kernelMemcgNotification
+    enableSystemLogHandler enableSystemLogQuery shutdownGracePeriod shutdownGracePeriodCriticalPods
+    enableProfilingHandler enableDebugFlagsHandler seccompDefault memoryThrottlingFactor registerNode
+    localStorageCapacityIsolation containerRuntimeEndpoint imageServiceEndpoint failCgroupV1
+"""
+_KUBELET_FREE = (
+    "staticPodURLHeader cpuManagerPolicyOptions topologyManagerPolicyOptions qosReserved evictionHard evictionSoft "
+    "evictionSoftGracePeriod evictionMinimumReclaim featureGates systemReserved kubeReserved"
+)
+_KUBELET: dict[str, dict[str, str]] = {
+    "KubeletConfiguration": {"config": "KubeletConfig"},
+    "KubeletConfig": {
+        **dict.fromkeys(_KUBELET_PLAIN.split(), ""),
+        **dict.fromkeys(_KUBELET_FREE.split(), "{}"),
+        "authentication": "KubeletAuthentication",
+        "authorization": "KubeletAuthorization",
+    },
+    "KubeletAuthentication": {"x509": "KubeletX509", "webhook": "KubeletWebhook", "anonymous": "KubeletAnonymous"},
+    "KubeletX509": {"clientCAFile": ""},
+    "KubeletWebhook": {"enabled": "", "cacheTTL": ""},
+    "KubeletAnonymous": {"enabled": ""},
+    "KubeletAuthorization": {"mode": "", "webhook": "{}"},
+}
+"""Fields of kubelet.config.k8s.io/v1beta1, which no OpenAPI document lists: by hand, as of Kubernetes 1.35."""
 
 
 class UnknownPath(UsageError):  # noqa: N818 - it names what is wrong
@@ -29,8 +69,7 @@ def types() -> dict[str, dict[str, str]]:
     for field in PER_REPLICA:
         table["PodSpec"].pop(field, None)
     table["Secret"] = {"metadata": "ObjectMeta", "type": ""}  # nothing else of a Secret is ever there
-    table["Component"] = {"command": "{}"}
-    table["KubeletConfiguration"] = {"config": "{}"}
+    table.update(_KUBELET)
     return table
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from preaudit.subjects import objects, rbac, workload
+from preaudit.subjects import component, kubelet, objects, rbac, workload
 from preaudit.subjects.estate import CLUSTER, Estate
 from preaudit.subjects.lens import ReadLog
 from preaudit.subjects.owners import WORKLOAD_SOURCES
@@ -57,6 +57,21 @@ class SubjectKind:
     def sources_of(self, item_namespace: str) -> tuple[str, ...]:
         """The sources of one item."""
         return self.cluster_sources if item_namespace == CLUSTER else self.namespace_sources
+
+
+def _component(name: str, kind: type[component.Component], whose: str) -> SubjectKind:
+    """The subject kind of one component of the control plane."""
+    ask = f"{whose} command line on every node that runs it, with the files that it names"
+    return SubjectKind(
+        name=name,
+        type=kind,
+        population=f"every static pod that runs {kind.program}",
+        enumerate=component.components(kind, ask),
+        # Without the nodes nobody can tell whether each of them shows its component.
+        cluster_sources=("pods", "nodes"),
+        must_exist=True,
+        ask=ask,
+    )
 
 
 SUBJECTS: dict[str, SubjectKind] = {
@@ -120,6 +135,19 @@ SUBJECTS: dict[str, SubjectKind] = {
             enumerate=rbac.grants,
             namespace_sources=rbac.NAMESPACE_SOURCES,
             cluster_sources=rbac.CLUSTER_SOURCES,
+        ),
+        _component("apiserver", component.ApiServer, "the API server's"),
+        _component("controller_manager", component.ControllerManager, "the controller manager's"),
+        _component("scheduler", component.Scheduler, "the scheduler's"),
+        _component("etcd", component.Etcd, "etcd's"),
+        SubjectKind(
+            name="kubelet",
+            type=kubelet.Kubelet,
+            population="every node's kubelet",
+            enumerate=kubelet.kubelets,
+            cluster_sources=("nodes", kubelet.SOURCE),
+            must_exist=True,
+            ask="the kubelets' running configuration (/configz of every node)",
         ),
     )
 }

@@ -1,0 +1,119 @@
+"""The command line of a component as its program reads it: flags with their values, and what cannot be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from preaudit.subjects.lens import REDACTED
+
+_LAUNCHERS = frozenset({"go-runner", "kube-log-runner"})
+"""Programs that start another one unchanged; they stand before it, with flags of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One flag as it was given once.
+
+    Attributes:
+        value: the text after ``=`` or of the next element; None for a bare flag.
+        separate: the value is an element of its own, which a switch would not take.
+        hidden: why the value is not known, "" where it is.
+    """
+
+    value: str | None
+    separate: bool = False
+    hidden: str = ""
+
+
+@dataclass(slots=True)
+class CommandLine:
+    """The flags of one command line, by name without dashes, in the order given.
+
+    Attributes:
+        flags: every occurrence of every flag.
+        hidden: why nothing can be told about any flag; "" where each can be.
+    """
+
+    flags: dict[str, list[Given]] = field(default_factory=dict)
+    hidden: str = ""
+
+
+def parse(elements: Any, program: str) -> CommandLine:
+    """The flags of `program` in the joined ``command`` and ``args`` of a container.
+
+    Underscores in names are dashes, as in every Kubernetes component. What a shell, an unknown entrypoint or a
+    redacted element may hold makes the whole line hidden: a flag that is not seen there may still be given.
+
+    Args:
+        elements: the elements; a redacted one is an object.
+        program: base name of the program, ``kube-apiserver``.
+    """
+    line = CommandLine()
+    if not isinstance(elements, list) or not elements:
+        line.hidden = "the image's entrypoint decides, the pod has no command"
+        return line
+    start = _start(elements, program)
+    if start is None:
+        line.hidden = f"{program} is not started directly, so its flags are not seen"
+        return line
+    rest = elements[start:]
+    index = 0
+    while index < len(rest) and not line.hidden and rest[index] != "--":
+        index += _take(line, rest, index)
+    return line
+
+
+def _start(elements: list[Any], program: str) -> int | None:
+    """Index of the first flag; None where something else than a plain launcher starts the program."""
+    for index, element in enumerate(elements):
+        if not isinstance(element, str):
+            return None
+        name = element.rpartition("/")[2]
+        if name == program:
+            return index + 1
+        if not (name in _LAUNCHERS if index == 0 else element.startswith("-")):
+            return None
+    return None
+
+
+def _take(line: CommandLine, rest: list[Any], index: int) -> int:
+    """Add the flag at `index` and tell how many elements it took."""
+    element = rest[index]
+    if not isinstance(element, str):
+        flag = _marked_flag(element)
+        if flag is None:
+            line.hidden = "an element of the command was redacted"
+        else:
+            line.flags.setdefault(flag, []).append(Given(None, hidden="its value was redacted"))
+        return 1
+    if not element.startswith("-") or element == "-":
+        if "$(" in element:
+            line.hidden = "an element of the command comes from an environment variable"
+        return 1  # a word of its own; these programs take none
+    name, equals, value = element.partition("=")
+    if "$(" in name:
+        line.hidden = "an element of the command comes from an environment variable"
+        return 1
+    given, taken = Given(value) if equals else Given(None), 1
+    if not equals and index + 1 < len(rest):
+        following = rest[index + 1]
+        if isinstance(following, str) and not following.startswith("-"):
+            given, taken = Given(following, separate=True), 2
+        elif isinstance(following, dict) and _marked_flag(following) in {None, _name(name)}:
+            given, taken = Given(None, hidden="its value was redacted"), 2
+    if given.value is not None and "$(" in given.value:
+        given = Given(None, hidden="its value comes from an environment variable")
+    line.flags.setdefault(_name(name), []).append(given)
+    return taken
+
+
+def _name(flag: str) -> str:
+    return flag.lstrip("-").replace("_", "-")
+
+
+def _marked_flag(element: Any) -> str | None:
+    """The flag of a redacted element, None where the mark does not tell."""
+    mark = element.get(REDACTED) if isinstance(element, dict) else None
+    flag = mark.get("flag") if isinstance(mark, dict) else None
+    return _name(flag) if isinstance(flag, str) and flag.startswith("-") else None
