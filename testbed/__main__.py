@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from testbed import access, build, cluster, faults, fill, flags, node, packages, plane, proxy
+from testbed import access, build, cluster, deploy, faults, fill, flags, node, packages, plane, proxy
 from testbed.layout import NODES, PLANE_STATE, STATE, TestbedError, api_address, node_address
 
 
@@ -47,6 +47,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any)")
     one.add_argument("--rules", type=Path, help="JSON file of rules; read again when it changes")
     one.add_argument("--seconds", type=float, default=86400, help="end after this time (default: a day)")
+    one = commands.add_parser("deploy", help="run the product that audits are tried on")
+    one.add_argument("variant", choices=deploy.VARIANTS)
+    commands.add_parser("undeploy", help="take both variants of the product away")
     one = commands.add_parser("exec", help="run a command inside a node")
     one.add_argument("node", choices=NODES)
     one.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
@@ -79,6 +82,11 @@ def run(options: argparse.Namespace) -> int:  # noqa: PLR0912 - one branch a com
             return 1 if problems else 0
         case "kubeconfig":
             print(_kubeconfig(options))
+        case "deploy":
+            deploy.deploy(options.variant)
+        case "undeploy":
+            for variant in deploy.VARIANTS:
+                deploy.undeploy(variant)
         case "images":
             print(json.dumps(_images(), indent=2))
         case "proxy":

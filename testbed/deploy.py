@@ -1,0 +1,108 @@
+"""The product that audits are tried on: the vendor application "shop", as it should be shipped, or as it should not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+
+from testbed.access import administrator
+from testbed.api import Api, Object
+from testbed.build import build
+from testbed.layout import SOURCE, STATE, TestbedError
+
+VARIANTS = ("good", "bad")
+NAMESPACES = {
+    "good": ("shop", "shop-data", "shop-system"),
+    "bad": ("bad-shop", "bad-shop-data", "bad-shop-system"),
+}
+"""Both variants fit into one cluster: neither names anything of the other."""
+READY_LIMIT, DELETE_LIMIT, APPLY_LIMIT = 180.0, 120.0, 60.0  # seconds
+
+
+def manifests(variant: str) -> str:
+    """Give a variant's manifests as one YAML stream, its images named by the digests of this testbed's registry.
+
+    Raises:
+        TestbedError: The cluster is down, so nobody knows the digests.
+    """
+    known = STATE / "images.json"
+    if not known.exists():
+        raise TestbedError("the cluster is down: run `python -m testbed up`")
+    files = sorted((SOURCE / "product" / variant).glob("*.yaml"))
+    text = "\n---\n".join(path.read_text() for path in files)
+    for name, pinned in json.loads(known.read_text()).items():
+        text = text.replace(f"{name}@digest", pinned)
+    return text
+
+
+def deploy(variant: str) -> None:
+    """Apply a variant as its users do, by ``kubectl apply``, and wait until all of it runs.
+
+    Raises:
+        TestbedError: The API server refused something, or something does not run after the limit; with what.
+    """
+    kubectl(["apply", "-f", "-"], manifests(variant), APPLY_LIMIT)
+    api = Api(administrator())
+    deadline = time.monotonic() + READY_LIMIT
+    try:
+        while waiting := _not_ready(api, NAMESPACES[variant]):
+            if time.monotonic() > deadline:
+                raise TestbedError(f"after {READY_LIMIT:.0f} s: {'; '.join(waiting)} (look at `kubectl describe`)")
+            time.sleep(0.5)
+    finally:
+        api.close()
+
+
+def undeploy(variant: str) -> None:
+    """Delete a variant and wait until it is gone; one that is not there is no error."""
+    words = ["delete", "--ignore-not-found", f"--timeout={DELETE_LIMIT:.0f}s", "-f", "-"]
+    kubectl(words, manifests(variant), DELETE_LIMIT + 30)
+
+
+def kubectl(words: list[str], text: str = "", limit: float = 60.0) -> str:
+    """Run kubectl as the administrator, `text` on its standard input; give what it prints.
+
+    Raises:
+        TestbedError: It failed, or had not ended after the limit in seconds.
+    """
+    command = [str(build("kube")), "kubectl", "--kubeconfig", str(administrator()), *words]
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=limit, check=False)
+    except subprocess.TimeoutExpired:
+        raise TestbedError(f"kubectl {' '.join(words)} has not ended after {limit:.0f} s") from None
+    if done.returncode:
+        raise TestbedError(f"kubectl {' '.join(words)} failed:\n{done.stderr.strip()[-1500:]}")
+    return done.stdout
+
+
+def _not_ready(api: Api, namespaces: tuple[str, ...]) -> list[str]:
+    """Everything that was asked for and does not run yet, and pods that are on their way out."""
+    found = []
+    for namespace in namespaces:
+        for kind in ("deployments", "statefulsets", "daemonsets"):
+            for one in api.get(f"/apis/apps/v1/namespaces/{namespace}/{kind}")["items"]:
+                found += _problem(kind, one)
+        for one in api.get(f"/apis/batch/v1/namespaces/{namespace}/jobs")["items"]:
+            if not one["status"].get("succeeded"):
+                found.append(f"job {namespace}/{one['metadata']['name']} has not succeeded")
+        for one in api.get(f"/api/v1/namespaces/{namespace}/pods")["items"]:
+            name, phase = one["metadata"]["name"], one["status"].get("phase")
+            if "deletionTimestamp" in one["metadata"] or phase not in ("Running", "Succeeded"):
+                found.append(f"pod {namespace}/{name} is {phase}")
+    return found
+
+
+def _problem(kind: str, one: Object) -> list[str]:
+    status, metadata = one["status"], one["metadata"]
+    if kind == "daemonsets":
+        wanted, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+        current = status.get("updatedNumberScheduled", 0)
+    else:
+        wanted = one["spec"].get("replicas", 1)
+        ready, current = status.get("readyReplicas", 0), status.get("updatedReplicas", 0)
+    seen = status.get("observedGeneration", 0) >= metadata["generation"]
+    # An empty DaemonSet is one that no controller has looked at yet: both nodes take pods.
+    if seen and ready == wanted and current == wanted and (wanted or kind != "daemonsets"):
+        return []
+    return [f"{kind[:-1]} {metadata['namespace']}/{metadata['name']}: {ready} of {wanted} ready"]
