@@ -7,6 +7,7 @@ label of a component is anybody's, and no subject.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ MIRROR = "kubernetes.io/config.mirror"
 CONTROL_PLANE_LABELS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
 _FINISHED = frozenset({"Succeeded", "Failed"})
 _NAMED = 5
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
@@ -101,10 +103,11 @@ class Component:
             NotObservable: as for `flag`, or the value is no such number.
         """
         text = self.flag(name)
-        try:
-            return default if text is None else int(text)
-        except ValueError:
-            raise NotObservable(self._where(name), f"{text!r} is no whole number") from None
+        if text is None:
+            return default
+        if _NUMBER.fullmatch(text) is None:  # a leading 0 would be octal to the program
+            raise NotObservable(self._where(name), f"{text!r} is no whole number")
+        return int(text)
 
     def listed(self, name: str) -> list[str]:
         """The values of a flag that is a list: every one given, split at commas; none where it is not given; logged.
