@@ -34,7 +34,7 @@ def offers_only_allowed(component: Component, policy: Policy) -> bool:
     if component.flag("tls-min-version") == "VersionTLS13":
         return True
     offered = component.listed("tls-cipher-suites")
-    return bool(offered) and set(offered) <= set(policy[TLS_CIPHERS])
+    return bool(offered) and all(suite in policy[TLS_CIPHERS] for suite in offered)
 
 
 def meets_minimum(component: Component, policy: Policy) -> bool:
