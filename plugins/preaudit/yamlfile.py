@@ -248,6 +248,8 @@ class _Builder:
             self._fail(event, "a key must be text")
         if isinstance(value, bool):
             return "true" if value else "false"
+        if isinstance(value, float) and type(event) is yaml.ScalarEvent:
+            return str(event.value)  # a version such as 1.10 is not 1.1
         return "null" if value is None else str(value)
 
     def _scalar(self, event: Any) -> Any:

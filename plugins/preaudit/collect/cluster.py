@@ -15,7 +15,7 @@ import msgspec
 
 import preaudit
 from preaudit.collect.discovery import Served, discover
-from preaudit.collect.identity import first_contact, utc
+from preaudit.collect.identity import first_contact
 from preaudit.collect.kubeconfig import load_access
 from preaudit.collect.kubelet import SOURCE as CONFIGZ
 from preaudit.collect.kubelet import kubelets, read_configz
@@ -24,6 +24,7 @@ from preaudit.collect.namespaces import read_scope
 from preaudit.collect.objects import Lines
 from preaudit.collect.redact import POLICY, Redactor
 from preaudit.collect.transport import Api, Budget
+from preaudit.collect.wording import utc
 from preaudit.collect.writer import RewindableWriter
 from preaudit.errors import UsageError
 from preaudit.snapshot import (

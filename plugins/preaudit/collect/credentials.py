@@ -5,6 +5,7 @@ Every rule is linear in the length of the value, as values come from the cluster
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter
@@ -76,6 +77,7 @@ _SHELL_FLAG = re.compile(r"(?:^|\s)--?([A-Za-z][A-Za-z0-9_.\-]{1,127})\s+(\"[^\"
 _CURL_USER = re.compile(r"(?:^|\s)(?:-u|--user)[\s=]+[\"']?[^\s:\"']{1,64}:[^\s\"'$]{1,256}")
 
 
+@functools.lru_cache(maxsize=8192)
 def credential_name(name: str) -> bool:
     """Whether a name (of a variable, key, flag, header) says that its value is a credential."""
     words = _CAMEL.sub("_", name[:256]).lower().strip("-_. ")
@@ -175,7 +177,7 @@ def entropy_class(value: str) -> str:
     if len(sample) < 8:
         return "low"
     total = len(sample)
-    bits = -sum(count / total * math.log2(count / total) for count in Counter(sample).values())
+    bits = math.log2(total) - sum([count * math.log2(count) for count in Counter(sample).values() if count > 1]) / total
     if bits >= 3.5 and total >= 16 and not any(char.isspace() for char in sample):
         return "high"
     return "medium" if bits >= 2.5 else "low"

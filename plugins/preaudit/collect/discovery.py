@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from preaudit.collect.listing import refusal
-from preaudit.collect.transport import Api, Budget, NotAnswered, clean
+from preaudit.collect.transport import Api, Budget, NotAnswered
+from preaudit.collect.wording import clean
 from preaudit.snapshot import Status
 
 if TYPE_CHECKING:

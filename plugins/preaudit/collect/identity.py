@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
 from preaudit.collect.listing import refusal
-from preaudit.collect.transport import Answer, Api, Budget, NotAnswered, clean
+from preaudit.collect.transport import Answer, Api, Budget, NotAnswered
+from preaudit.collect.wording import clean
 from preaudit.errors import TargetError
 from preaudit.snapshot import Identity, Target
 
@@ -147,8 +148,3 @@ def _unreachable(url: str, error: NotAnswered) -> str:
     if error.reason == "redirect":
         return f"{url} is no API server: {error.cause}; check the server's URL in the kubeconfig"
     return f"the server {url} cannot be reached: {error.cause}; check the address, the network and the proxy settings"
-
-
-def utc(moment: datetime) -> str:
-    """A time as RFC 3339 UTC with seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

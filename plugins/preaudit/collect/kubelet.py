@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import urllib3
 
-from preaudit.collect.transport import NotAnswered, Request, clean, exchange
+from preaudit.collect.transport import NotAnswered, Request, exchange
+from preaudit.collect.wording import clean
 from preaudit.errors import UsageError
 from preaudit.snapshot import SourceStatus, Status
 

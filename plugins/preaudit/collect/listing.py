@@ -10,7 +10,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from preaudit.collect.objects import Item, Lines, OddObject
-from preaudit.collect.transport import Answer, Api, Budget, NotAnswered, clean
+from preaudit.collect.transport import Answer, Api, Budget, NotAnswered
+from preaudit.collect.wording import clean
 from preaudit.snapshot import EVERYWHERE, Status
 
 if TYPE_CHECKING:

@@ -17,10 +17,9 @@ import msgspec
 
 import preaudit
 from preaudit.collect.defaults import apply_defaults
-from preaudit.collect.identity import utc
 from preaudit.collect.objects import Lines, OddObject
 from preaudit.collect.redact import POLICY, Redactor
-from preaudit.collect.transport import clean
+from preaudit.collect.wording import clean, utc
 from preaudit.collect.writer import RewindableWriter
 from preaudit.errors import UsageError
 from preaudit.snapshot import Collection, SourceStatus, Status, StoredFile, write_collection

@@ -9,7 +9,8 @@ import msgspec
 
 from preaudit.collect.listing import refusal
 from preaudit.collect.objects import Lines, OddObject
-from preaudit.collect.transport import Api, Budget, NotAnswered, clean
+from preaudit.collect.transport import Api, Budget, NotAnswered
+from preaudit.collect.wording import clean
 from preaudit.errors import TargetError
 from preaudit.snapshot import SourceStatus, Status
 

@@ -16,8 +16,8 @@ _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _VOLUME_PARAMETERS = {"csi": "volumeAttributes", "flexVolume": "options"}
 
 _NODE_NAME = re.compile(rb'"nodeName":("[A-Za-z0-9.\-]{1,253}")')
-_NODE_FORMS = (b'"nodeName":%b', b'"values":[%b]')
-"""Where a node's name is exchanged: its field, and the affinity that a DaemonSet adds. Nowhere else, as a node may be
+_AFFINITY = b'"values":[%b]'
+"""A node's name is exchanged in its field and in the affinity that a DaemonSet adds. Nowhere else, as a node may be
 called like a key (``"value"``), and exchanging that would hide a value from the redaction."""
 _TOKEN_VOLUME = re.compile(rb'"kube-api-access-[a-z0-9]{5}"')
 _NODE_STAND_IN = b'"node-of-this-pod.preaudit.invalid"'
@@ -116,12 +116,14 @@ class PodSpecs:
         """The redacted, encoded form of one encoded pod spec."""
         node = _NODE_NAME.search(raw)
         volume = _TOKEN_VOLUME.search(raw)
-        if _NODE_STAND_IN in raw or _TOKEN_STAND_IN in raw:
+        if b"preaudit" in raw and (_NODE_STAND_IN in raw or _TOKEN_STAND_IN in raw):
             return self._redact(raw)
         shared = raw
         if node is not None:
-            for form in _NODE_FORMS:
-                shared = shared.replace(form % node[1], form % _NODE_STAND_IN)
+            shared = raw[: node.start(1)] + _NODE_STAND_IN + raw[node.end(1) :]
+            affinity = _AFFINITY % node[1]
+            if affinity in shared:
+                shared = shared.replace(affinity, _AFFINITY % _NODE_STAND_IN)
         if volume is not None:
             shared = shared.replace(volume[0], _TOKEN_STAND_IN)
         found = self._known.get(shared)

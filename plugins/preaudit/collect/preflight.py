@@ -12,7 +12,8 @@ from msgspec import Struct
 from preaudit.collect.identity import first_contact
 from preaudit.collect.kubeconfig import load_access
 from preaudit.collect.listing import refusal
-from preaudit.collect.transport import Api, Budget, NotAnswered, clean
+from preaudit.collect.transport import Api, Budget, NotAnswered
+from preaudit.collect.wording import clean
 from preaudit.snapshot import EVERYWHERE, Identity, Target
 from preaudit.source import Source, source_named
 

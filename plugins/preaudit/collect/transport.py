@@ -21,6 +21,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError, ReadTi
 from urllib3.exceptions import TimeoutError as TookTooLong
 
 import preaudit
+from preaudit.collect.wording import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,13 +114,6 @@ class Answer:
             return parsedate_to_datetime(self.headers["date"])
         except (KeyError, ValueError, TypeError):
             return None
-
-
-def clean(text: object, limit: int = 300) -> str:
-    """A server's text made fit for a cause: printable, on one line, at most `limit` characters."""
-    shown = "".join(char if char.isprintable() else " " for char in str(text)[: 4 * limit])
-    shown = " ".join(shown.split())
-    return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 
 class Api:

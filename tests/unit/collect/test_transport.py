@@ -10,7 +10,8 @@ import pytest
 import urllib3
 
 from preaudit.collect.kubeconfig import Access
-from preaudit.collect.transport import Api, Budget, NotAnswered, Refused, Request, clean, exchange
+from preaudit.collect.transport import Api, Budget, NotAnswered, Refused, Request, exchange
+from preaudit.collect.wording import clean
 
 PATH = "/api/v1/pods"
 
