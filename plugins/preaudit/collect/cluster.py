@@ -25,7 +25,7 @@ from preaudit.collect.objects import Lines
 from preaudit.collect.redact import POLICY, Redactor
 from preaudit.collect.transport import Api, Budget
 from preaudit.collect.wording import utc
-from preaudit.collect.writer import RewindableWriter
+from preaudit.collect.writer import RewindableWriter, prepare
 from preaudit.errors import UsageError
 from preaudit.snapshot import (
     Collection,
@@ -163,7 +163,7 @@ class _Run:
     def collect(self) -> Collection:
         """Everything, in order: contact, scope, lists, kubelets, ``collection.json``."""
         target, identity = first_contact(self.api, self.clock())
-        self.folder.mkdir(parents=True, exist_ok=True)
+        prepare(self.folder)
         self.progress.start(len(self.plan.wanted))
         statuses, seen = self._lists()
         statuses = self._doubt_unconfirmed(statuses, seen)

@@ -20,7 +20,7 @@ from preaudit.collect.defaults import apply_defaults
 from preaudit.collect.objects import Lines, OddObject
 from preaudit.collect.redact import POLICY, Redactor
 from preaudit.collect.wording import clean, utc
-from preaudit.collect.writer import RewindableWriter
+from preaudit.collect.writer import RewindableWriter, prepare
 from preaudit.errors import UsageError
 from preaudit.snapshot import Collection, SourceStatus, Status, StoredFile, write_collection
 from preaudit.source import SOURCES, Source
@@ -55,7 +55,7 @@ def collect_manifests(folder: Path, *, paths: Sequence[str], redaction_key: byte
     """
     if redaction_key is not None and len(redaction_key) < 16:
         raise UsageError("the redaction key is shorter than 16 bytes; make one: head -c 32 /dev/urandom > KEYFILE")
-    folder.mkdir(parents=True, exist_ok=True)
+    prepare(folder)
     intake = _Intake(folder, Redactor(redaction_key or secrets.token_bytes(32)))
     try:
         for name, raw in _files(paths):

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from preaudit.errors import UsageError
 from preaudit.snapshot import SourceWriter
 
 if TYPE_CHECKING:
     import hashlib
+    from pathlib import Path
+
+
+def prepare(folder: Path) -> None:
+    """Make the snapshot's folder.
+
+    Raises:
+        UsageError: it holds a snapshot, or a part of one, already.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "collection.json").exists() or any(folder.glob("*.jsonl")):
+        raise UsageError(f"{folder} holds a snapshot already, which is never overwritten; name a new folder with --out")
 
 
 class Place(NamedTuple):

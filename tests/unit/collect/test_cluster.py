@@ -221,7 +221,7 @@ def test_one_source_that_fails_does_not_touch_the_others(world, collect, make):
 
 def test_a_folder_is_not_overwritten(world, collect):
     collect()
-    with pytest.raises(FileExistsError):
+    with pytest.raises(UsageError, match="never overwritten"):
         collect()
 
 
