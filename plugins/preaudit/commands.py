@@ -123,14 +123,13 @@ def list_catalogue(parsed: argparse.Namespace, out: IO[str]) -> int:
     for one in plan.in_profile:
         table.add_row(one.id, one.severity.value, profile.level(one.id).value, one.title)
     console.print(table)
-    values = Table("parameter", "value", "source", "kind", "layer", box=None, pad_edge=False)
+    out.write("\n")
     for value in profile.parameters:
         layers = " over ".join((value.layer, *value.overrides))
         unit = f" {value.unit}" if value.unit else ""
-        shown = inert(f"{_plain(value.value)}{unit}")
-        values.add_row(value.name, shown, f"{value.source} ({value.source_date})", value.kind, layers)
-    out.write("\n")
-    console.print(values, markup=False)
+        dated = f", {value.source_date}" if value.source_date else ""
+        out.write(f"{value.name} = {inert(_plain(value.value))}{unit}\n")
+        out.write(f"    {value.kind}: {inert(value.source)}{dated} ({layers})\n")
     for one in plan.inactive:
         out.write(f"{one.id} is not judged: it needs --active {one.active}\n")
     return Exit.OK.value

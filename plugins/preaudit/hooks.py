@@ -107,7 +107,13 @@ class AuditHooks:
         if not isinstance(item, RequirementItem):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        item.ihook.pytest_runtest_logreport(report=item.report())
+        try:
+            report = item.report()
+        except PreauditError as error:  # the disk is full: no verdict can be kept any more
+            self._refused = str(error)
+            item.session.shouldstop = self._refused
+            return True
+        item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
@@ -137,12 +143,19 @@ class AuditHooks:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the pack, and end with the audit's exit code unless something that is no verdict failed."""
         state, config = self.state, session.config
-        state.close_spool()
+        try:
+            state.close_spool()
+        except PreauditError as error:
+            self._refused = str(error)
         output = getattr(config, "workeroutput", None)
         if output is not None:
             output["preaudit_deselected"] = state.deselected
             return
         if state.run is None:
+            return
+        if self._refused:
+            self._abandon()
+            session.exitstatus = Exit.USAGE.value
             return
         if config.option.collectonly or exitstatus in {Exit.INTERNAL, Exit.USAGE}:
             self._abandon()

@@ -198,9 +198,14 @@ def matching(pattern: str, table: Mapping[str, Requirement]) -> set[str]:
     }
 
 
+_LOOKALIKES = str.maketrans("OoIl", "0011")
+
+
 def near(word: str, known: Iterable[str]) -> str:
     """The end of a sentence that names the nearest known word, "" where none is near."""
-    found = difflib.get_close_matches(word, list(known), 1)
+    words = list(known)
+    alike = [one for one in words if one.translate(_LOOKALIKES) == word.translate(_LOOKALIKES)]
+    found = alike or difflib.get_close_matches(word, words, 1)
     return f", did you mean {found[0]}?" if found else ""
 
 

@@ -81,6 +81,6 @@ class Session:
 
     def close_spool(self) -> None:
         """Bring this process's records to the disk."""
-        if self._spool is not None:
-            self._spool.close()
-            self._spool = None
+        spool, self._spool = self._spool, None
+        if spool is not None:
+            spool.close()

@@ -7,26 +7,39 @@ from pathlib import Path
 
 import msgspec
 
+from preaudit.errors import UsageError
+from preaudit.evidence.pack import reason
 from preaudit.evidence.record import Record, encode
 
 _HEAD = msgspec.json.Encoder()
 
 
 class Spool:
-    """One process's spool file: a header line for each item, then one line for each of its records."""
+    """One process's spool file: a header line for each item, then one line for each of its records.
+
+    Raises:
+        UsageError: the file cannot be written (a full disk); one sentence.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._stream = (folder / f"{name}.spool").open("xb", buffering=2**18)
+        self._path = folder / f"{name}.spool"
+        self._stream = self._path.open("xb", buffering=2**18)
 
     def write(self, item: str, records: Sequence[Record]) -> None:
         """Append one item; it is whole only when all of its records follow its header."""
-        self._stream.write(_HEAD.encode([item, len(records)]) + b"\n")
-        for record in records:
-            self._stream.write(encode(record) + b"\n")
+        try:
+            self._stream.write(_HEAD.encode([item, len(records)]) + b"\n")
+            for record in records:
+                self._stream.write(encode(record) + b"\n")
+        except OSError as error:
+            raise UsageError(f"{self._path.parent.parent} cannot be written: {reason(error)}") from None
 
     def close(self) -> None:
         """Bring everything to the file."""
-        self._stream.close()
+        try:
+            self._stream.close()
+        except OSError as error:
+            raise UsageError(f"{self._path.parent.parent} cannot be written: {reason(error)}") from None
 
 
 class Merged:

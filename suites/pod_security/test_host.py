@@ -45,7 +45,7 @@ def test_pod_shares_no_host_namespace(pod: Pod) -> None:
     "POD-103",
     severity="high",
     expected="no hostPath volume",
-    controls=["pss:baseline/hostPathVolumes", "nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.2.12"],
+    controls=["pss:baseline/hostPathVolumes", "nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.2.11"],
 )
 def test_pod_mounts_no_host_path(pod: Pod) -> None:
     """Pods mount no directory of their node.
@@ -62,7 +62,7 @@ def test_pod_mounts_no_host_path(pod: Pod) -> None:
     "POD-104",
     severity="medium",
     expected="0 or unset",
-    controls=["pss:baseline/hostPorts", "nist-800-53r5:sc-7", "cis-kubernetes-2.0.1:5.2.13"],
+    controls=["pss:baseline/hostPorts", "nist-800-53r5:sc-7", "cis-kubernetes-2.0.1:5.2.12"],
 )
 def test_container_takes_no_host_port(container: Container) -> None:
     """Containers take no port of their node.

@@ -47,7 +47,7 @@ def test_container_adds_no_capability_beyond_the_default_set(container: Containe
     "POD-112",
     severity="critical",
     expected="false or unset",
-    controls=["pss:baseline/windowsHostProcess", "nist-800-53r5:ac-6"],
+    controls=["pss:baseline/windowsHostProcess", "nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.2.10"],
 )
 def test_pod_is_no_windows_host_process(pod: Pod) -> None:
     """Windows pods do not run as processes of the host.

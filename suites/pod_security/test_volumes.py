@@ -15,7 +15,7 @@ ALLOWED_HOST_PATHS = parameter(
     "POD-309",
     severity="high",
     expected="a path from the allowed list",
-    controls=["nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.2.12"],
+    controls=["nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.2.11"],
     uses=[ALLOWED_HOST_PATHS],
 )
 def test_pod_mounts_allowed_host_paths_only(pod: Pod, policy: Policy) -> None:
