@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from testbed import access, deploy
+from testbed.layout import STATE, api_address
 
 VARIABLE = "PREAUDIT_TESTBED_KUBECONFIG"
 
@@ -19,3 +27,45 @@ def kubeconfig() -> str:
     if not Path(named).is_file():
         pytest.fail(f"{VARIABLE} names {named}, which does not exist")
     return named
+
+
+@pytest.fixture(scope="session")
+def preaudit() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the installed command as a user does, apart from this process; never longer than four minutes."""
+    program = Path(sys.executable).with_name("preaudit")
+
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        line = [str(program), *map(str, words)]
+        plain = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200"}
+        plain.pop("KUBECONFIG", None)
+        return subprocess.run(line, capture_output=True, text=True, timeout=240, check=False, env=plain)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def shop(kubeconfig: str) -> Iterator[Callable[[str], tuple[str, ...]]]:
+    """Brings a variant of the testbed's product up and gives its namespaces; `good` is then alone, `bad` beside it."""
+    if not (STATE / "images.json").exists():
+        pytest.skip("the product runs on this machine's testbed only, and that is down")
+    deployed: set[str] = set()
+
+    def up(variant: str) -> tuple[str, ...]:
+        if variant == "good":
+            deploy.undeploy("bad")
+            deployed.discard("bad")
+        if variant not in deployed:
+            deploy.deploy(variant)
+            deployed.add(variant)
+        return deploy.NAMESPACES[variant]
+
+    yield up
+    if (STATE / "images.json").exists():  # other tests may have taken the cluster down, and the product with it
+        for variant in sorted(deployed):
+            deploy.undeploy(variant)
+
+
+@pytest.fixture(scope="session")
+def login() -> Callable[[str], Path]:
+    """The kubeconfig of a user by name, who has no right that is not given to that name."""
+    return lambda user: access.for_user(STATE, user, (), f"https://{api_address()}")
