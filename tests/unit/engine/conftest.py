@@ -9,6 +9,7 @@ import yaml
 from preaudit.audit import Audit, make_plan
 from preaudit.example import write_snapshot
 from preaudit.options import Options
+from preaudit.snapshot import Snapshot
 
 
 @pytest.fixture
@@ -32,8 +33,6 @@ def judged(snapshot):
     def judge(requirement, text="", sources=None, **options):
         folder = snapshot(text, sources=sources)
         plan = make_plan(Options(profile=options.pop("profile", "bank"), select=requirement, **options), [])
-        from preaudit.snapshot import Snapshot
-
         audit = Audit(plan, Snapshot(folder))
         return [one for wanted in plan.selected for item in audit.items(wanted) for one in audit.judge(item)]
 

@@ -77,8 +77,7 @@ def test_a_mistake_is_one_sentence_with_file_and_line(written, change, sentence)
 )
 def test_options_are_checked_before_anything_is_read(options, sentence):
     with pytest.raises(UsageError, match=sentence):
-        plan_ = make_plan(Options(**options), [])
-        assert plan_.selected
+        assert make_plan(Options(**options), []).selected
 
 
 @pytest.mark.parametrize("name", ["baseline", "bank", "government"])

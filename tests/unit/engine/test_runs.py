@@ -25,11 +25,15 @@ def test_has_a_name(container):
 '''
 
 
-def preaudit(*arguments, cwd, code=None, command=("-m", "preaudit.cli_main"), env=None):
+START = [sys.executable, "-c", "import sys; from preaudit.cli import main; sys.exit(main())"]
+# hypothesis' plugin takes a second at each start of pytest, and none of these runs needs it.
+os.environ["PYTEST_ADDOPTS"] = "-p no:hypothesispytest"
+
+
+def preaudit(*arguments, cwd, code=None, env=None):
     """Run the command line in a process of its own."""
-    start = [sys.executable, "-c", "import sys; from preaudit.cli import main; sys.exit(main())"]
     done = subprocess.run(
-        [*start, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
+        [*START, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
         env=os.environ | (env or {}),
     )  # fmt: skip
     assert "Traceback" not in done.stderr + done.stdout, done.stderr + done.stdout
@@ -109,9 +113,8 @@ def test_what_a_stopped_run_did_not_reach_is_unknown(snapshot, tmp_path, privile
 
 def test_ctrl_c_leaves_a_pack_that_says_so(snapshot, tmp_path, privileged):
     (tmp_path / "test_slow.py").write_text(OWN.replace("    assert", "    import time; time.sleep(60)\n    assert"))
-    start = [sys.executable, "-c", "import sys; from preaudit.cli import main; sys.exit(main())"]
     run = ["run", "--profile", "bank", "--snapshot", str(snapshot(privileged)), "--out", "pack", "test_slow.py"]
-    process = subprocess.Popen([*start, *run], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen([*START, *run], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     time.sleep(5)
     process.send_signal(signal.SIGINT)
     told, _ = process.communicate(timeout=30)
