@@ -272,7 +272,8 @@ def _not_looked_at(page: _Page, summary: Summary) -> None:
     if not gaps:
         return
     page.blank()
-    grant = f"Grant it with: {_GRANT}" if any(gap.word == Status.FORBIDDEN.value for gap in gaps) else ""
+    refused = any(gap.word == Status.FORBIDDEN.value and not _by_choice(gap) for gap in gaps)
+    grant = f"Grant it with: {_GRANT}" if refused else ""
     if len(gaps) == 1:
         page.wrapped(_not_looked_at_text(" not looked at: ", f"{_gap(gaps[0])}. {grant}".rstrip()), indent=3)
         return
@@ -293,11 +294,18 @@ def _not_looked_at_text(head: str, rest: str) -> Text:
 def _gap(gap: Unseen) -> str:
     where = "the cluster" if gap.namespace in {EVERYWHERE, "cluster"} else gap.namespace
     what = f"{plural(gap.verdicts, 'verdict')} in {_told(where)}"
+    if _by_choice(gap):
+        return f"{what}, because {_told(gap.source)} was {_told(gap.cause)}"
     if gap.word == Status.FORBIDDEN.value:
         return f"{what}, because {_told(gap.source)} is forbidden"
     if gap.word:
         return f"{what}, because {_told(gap.source)} could not be read ({gap.word}: {_told(gap.cause)})"
     return f"{what}: {_told(gap.cause)}"
+
+
+def _by_choice(gap: Unseen) -> bool:
+    """Whether nobody asked for the source: an option would show it, not a right."""
+    return gap.cause.startswith("not asked")
 
 
 def _left_aside(page: _Page, manifest: Manifest) -> None:
