@@ -29,6 +29,8 @@ START = [sys.executable, "-c", "import sys; from preaudit.cli import main; sys.e
 # hypothesis' plugin takes a second at each start of pytest, and none of these runs needs it.
 os.environ["PYTEST_ADDOPTS"] = "-p no:hypothesispytest"
 
+SLOW = "    import time; open('started', 'w').close(); time.sleep(60)\n"
+
 
 def preaudit(*arguments, cwd, code=None, env=None):
     """Run the command line in a process of its own."""
@@ -112,12 +114,18 @@ def test_what_a_stopped_run_did_not_reach_is_unknown(snapshot, tmp_path, privile
 
 
 def test_ctrl_c_leaves_a_pack_that_says_so(snapshot, tmp_path, privileged):
-    (tmp_path / "test_slow.py").write_text(OWN.replace("    assert", "    import time; time.sleep(60)\n    assert"))
+    (tmp_path / "test_slow.py").write_text(OWN.replace("    assert", SLOW + "    assert"))
     run = ["run", "--profile", "bank", "--snapshot", str(snapshot(privileged)), "--out", "pack", "test_slow.py"]
     process = subprocess.Popen([*START, *run], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    time.sleep(5)
-    process.send_signal(signal.SIGINT)
-    told, _ = process.communicate(timeout=30)
+    try:
+        for _ in range(600):
+            if (tmp_path / "started").exists():
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        told, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 2, told
     assert json.loads((tmp_path / "pack/manifest.json").read_text())["run"]["interrupted"] is True
     assert any(one["requirement"] == "OWN-1" and one["verdict"] == "unknown" for one in records(tmp_path / "pack"))
