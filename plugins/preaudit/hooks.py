@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -40,10 +41,13 @@ class AuditHooks:
         self.state = state
         self.quiet = quiet
         self._refused = ""
+        self._collecting = gc.isenabled()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Observe the target once, in the controller, before anything is collected or any worker starts."""
+        # Decoded objects make no cycles, and looking for them costs more than decoding them.
+        gc.disable()
         state, worker = self.state, getattr(session.config, "workerinput", None)
         try:
             if worker is not None:
@@ -58,6 +62,10 @@ class AuditHooks:
         except KeyboardInterrupt:
             self._abandon()
             raise
+        finally:
+            if self._collecting and not self.quiet:
+                gc.freeze()
+                gc.enable()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -142,7 +150,20 @@ class AuditHooks:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the pack, and end with the audit's exit code unless something that is no verdict failed."""
+        gc.disable()
+        try:
+            self._finish(session, exitstatus)
+        finally:
+            # pytest collects several times at its end, which is long where much is alive.
+            gc.freeze()
+            if self._collecting:
+                gc.enable()
+
+    def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         state, config = self.state, session.config
+        if self.quiet and "hypothesis" not in sys.modules:
+            # Its plugin would import all of it, for more than a second, to tell that no test of its kind ran.
+            config.pluginmanager.unregister(name="hypothesispytest")
         try:
             state.close_spool()
         except PreauditError as error:
@@ -186,7 +207,9 @@ class AuditHooks:
         width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120
         terminalreporter.ensure_newline()
         shown = _relative(run.pack.out)
-        text = render_terminal(records, run.manifest, width=width, colour=writer.hasmarkup, pack=shown)
+        text = render_terminal(
+            records, run.manifest, width=width, colour=writer.hasmarkup, pack=shown, summary=run.summary
+        )
         terminalreporter._tw.line(text)  # noqa: SLF001 - write() would interpret nothing, and line() keeps our colours
 
     def _abandon(self) -> None:

@@ -18,12 +18,13 @@ from preaudit.catalogue import entries
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.pack import MANIFEST, RECORDS, PackFolder, Records, files_below, reason, write_records
-from preaudit.evidence.record import decode, encode
+from preaudit.evidence.record import Record, encode
 from preaudit.gate import GateCount, meaning
 from preaudit.judge import Item, unreached
 from preaudit.observe import observe
 from preaudit.render.html import render_html
 from preaudit.render.junit import render_junit
+from preaudit.render.summary import Summary, summarise
 from preaudit.snapshot import Snapshot
 from preaudit.spool import Merged
 from preaudit.suites import data_folder
@@ -51,6 +52,7 @@ class Run:
         self.spool = Path(tempfile.mkdtemp(prefix="preaudit-spool-", dir=self.pack.path.parent))
         self.audit: Audit | None = None
         self.manifest: manifests.Manifest | None = None
+        self.summary: Summary | None = None
 
     @property
     def snapshot_folder(self) -> Path:
@@ -106,8 +108,12 @@ class Run:
         code = Exit.INTERRUPTED if interrupted else count.exit
         partial = [*self.plan.partial, *_partial(deselected, lost, cause)]
         self._write_inputs()
-        told = self._manifest(audit, items, lost, deselected, partial, count, code, total, interrupted)
-        self._render(told, Records(path, total))
+        # Decoded once, for everything that is told of them; the snapshot's objects make room for them.
+        audit.estate.forget()
+        records = list(Records(path, total))
+        told = self._manifest(audit, items, lost, deselected, partial, count, code, records, interrupted)
+        self.summary = summarise(records, told)
+        self._render(told, records, self.summary)
         told = manifests.with_files(told, files_below(self.pack.path))
         self.pack.write(MANIFEST, manifests.encode(told))
         self.manifest = told
@@ -119,21 +125,20 @@ class Run:
     ) -> Iterable[bytes]:
         for item in sorted(items, key=lambda one: (one.requirement.id, one.namespace)):
             if item.name in merged.items:
-                for line in merged.lines(item.name):
-                    count.add([decode(line)])
-                    yield line
+                merged.count(item.name, count)
+                yield from merged.lines(item.name)
             else:
                 record = unreached(item, cause, audit.rules)
                 count.add([record])
                 yield encode(record)
+        merged.close()
 
     def _manifest(  # noqa: PLR0913, PLR0917 - each is a field of the manifest
         self, audit: Audit, items: Sequence[Item], lost: Sequence[str], deselected: Mapping[str, str],
-        partial: Sequence[str], count: GateCount, code: Exit, total: int, interrupted: bool,  # noqa: FBT001
+        partial: Sequence[str], count: GateCount, code: Exit, records: Sequence[Record], interrupted: bool,  # noqa: FBT001
     ) -> manifests.Manifest:  # fmt: skip
         collection = audit.snapshot.collection
         finished = datetime.now(UTC)
-        records = Records(self.pack.path / RECORDS, total)
         options = self.plan.options
         return manifests.Manifest(
             tool={"name": "preaudit", "version": preaudit.__version__},
@@ -155,7 +160,7 @@ class Run:
             catalogue=entries(self.plan.selected, self.plan.profile),
             totals=manifests.Totals(
                 items_collected=len(items) + len(deselected), items_executed=len(items) - len(lost),
-                items_deselected=len(deselected), items_lost=len(lost), records=total,
+                items_deselected=len(deselected), items_lost=len(lost), records=len(records),
                 verdicts={one.value: count.verdicts[one] for one in Verdict},
             ),
             waivers=audit.waivers.uses(records, self.plan.catalogue.table) if audit.waivers.entries else (),
@@ -194,10 +199,11 @@ class Run:
         if self.plan.options.waivers:
             self.pack.write("inputs/waivers.yaml", Path(self.plan.options.waivers).read_bytes())
 
-    def _render(self, told: manifests.Manifest, records: Records) -> None:
-        self.pack.write("report.html", render_html(records, told, reports=data_folder("reports")))
+    def _render(self, told: manifests.Manifest, records: Sequence[Record], summary: Summary) -> None:
+        self.pack.write("report.html", render_html(records, told, reports=data_folder("reports"), summary=summary))
+        hashed = _sha256(self.pack.path / RECORDS)
         with (self.pack.path / "junit.xml").open("xb") as stream:
-            render_junit(records, told, stream)
+            render_junit(records, told, stream, summary=summary, evidence_sha256=hashed)
 
     def abandon(self) -> None:
         """Leave nothing behind."""

@@ -55,13 +55,13 @@ class Session:
         """Become the controller: collect, then judge here unless workers do."""
         self.run = run
         self._audit = run.collect()
-        self._spool = Spool(run.spool, "main")
+        self._spool = Spool(run.spool, "main", self.gate)
 
     def work(self, sent: dict[str, Any], name: str) -> None:
         """Become a worker of xdist: open the snapshot that the controller collected."""
         snapshot = Snapshot(Path(sent["snapshot"]))
         self._audit = Audit(self.plan, snapshot)
-        self._spool = Spool(Path(sent["spool"]), name)
+        self._spool = Spool(Path(sent["spool"]), name, self.gate)
 
     def to_send(self) -> dict[str, Any]:
         """What a worker needs beside pytest's own options."""

@@ -224,6 +224,18 @@ class Coverage(msgspec.Struct, frozen=True):
         return self.status is Status.GIVEN
 
 
+class _Place(msgspec.Struct):
+    """The only metadata that says where an object lives."""
+
+    namespace: Any = ""
+
+
+class _Placed(msgspec.Struct):
+    """An object of which nothing else is decoded."""
+
+    metadata: _Place
+
+
 class Snapshot:
     """A stored snapshot, opened for reading.
 
@@ -276,6 +288,15 @@ class Snapshot:
             decode = msgspec.json.Decoder(dict[str, Any]).decode
             found = self._objects[source] = [decode(line) for line in self.lines(source)]
         return found
+
+    def namespaces_of(self, source: str) -> set[str]:
+        """The namespaces of a source's objects, "" for cluster-wide ones; nothing else of them is decoded."""
+        decode = msgspec.json.Decoder(_Placed).decode
+        return {str(decode(line).metadata.namespace) for line in self.lines(source)}
+
+    def forget(self) -> None:
+        """Let go of the decoded objects."""
+        self._objects.clear()
 
     def require(self, source: str, namespace: str = EVERYWHERE) -> None:
         """Raise `NotObservable` unless `source` was seen completely in `namespace`."""

@@ -46,18 +46,21 @@ _MOST_READS = 3_000
 _MOST_CAUSES = 200
 
 
-def render_html(records: Sequence[Record], manifest: Manifest, *, reports: Path) -> bytes:
+def render_html(
+    records: Sequence[Record], manifest: Manifest, *, reports: Path, summary: Summary | None = None
+) -> bytes:
     """The report as UTF-8.
 
     Args:
         records: the records of the pack.
         manifest: its manifest.
         reports: the folder that holds ``html/`` with the templates, the style sheet and the script.
+        summary: their summary, where it was made before.
 
     Raises:
         UsageError: the manifest did not count these records.
     """
-    summary = summarise(records, manifest)
+    summary = summary or summarise(records, manifest)
     folder = reports / "html"
     style = (folder / "report.css").read_text(encoding="utf-8")
     script = (folder / "report.js").read_text(encoding="utf-8")
@@ -110,9 +113,8 @@ def _environment(folder: Path) -> Environment:
 def _foreign(text: Shown | str, limit: int = 80) -> Markup:
     """A foreign text isolated from its surroundings; where it was cut, the whole stands in the title."""
     one = text if isinstance(text, Shown) else shown(text, limit)
-    if one.whole:
-        return Markup('<bdi title="{}">{}</bdi>').format(one.whole, one.text)
-    return Markup("<bdi>{}</bdi>").format(one.text)
+    title = f' title="{escape(one.whole)}"' if one.whole else ""
+    return Markup(f"<bdi{title}>{escape(one.text)}</bdi>")  # noqa: S704 - both parts are escaped
 
 
 def _paragraph(text: str) -> Markup:

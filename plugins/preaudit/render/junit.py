@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from junit_xml import TestCase, TestSuite
 
 from preaudit.evidence.record import Record, encode, in_order
-from preaudit.render.summary import RequirementSummary, closes_gate, summarise
+from preaudit.render.summary import RequirementSummary, Summary, closes_gate, summarise
 from preaudit.render.text import cut, inert, plural, prose, record_name, value_text
 from preaudit.snapshot import parse_time
 from preaudit.verdict import Verdict
@@ -55,13 +55,15 @@ class _Case:
         return self.records[0]
 
 
-def render_junit(
+def render_junit(  # noqa: PLR0913 - all but three are rarely given
     records: Sequence[Record],
     manifest: Manifest,
     stream: IO[bytes],
     *,
     attachments: str | None = None,
     most_bytes: int = MOST_BYTES,
+    summary: Summary | None = None,
+    evidence_sha256: str = "",
 ) -> None:
     """Write junit.xml, suite by suite.
 
@@ -71,15 +73,17 @@ def render_junit(
         stream: where to write.
         attachments: the folder under which Jenkins finds the pack, for its attachment marks; None for no marks.
         most_bytes: size that the file must not exceed; passes are folded first, then what is skipped, then all.
+        summary: their summary, where it was made before.
+        evidence_sha256: hash of records.jsonl, where it is known.
 
     Raises:
         UsageError: the manifest did not count these records.
     """
-    summary = summarise(records, manifest)
+    summary = summary or summarise(records, manifest)
     by_requirement: dict[str, list[Record]] = {}
     for record in records:
         by_requirement.setdefault(record.requirement, []).append(record)
-    facts = _pack_facts(records, manifest)
+    facts = _pack_facts(records, manifest, evidence_sha256)
     for fold in Fold:
         if fold is not Fold.EVERYTHING and _is_too_much(by_requirement.values(), manifest, fold, most_bytes):
             continue
@@ -112,9 +116,9 @@ def _is_too_much(found: Iterable[Sequence[Record]], manifest: Manifest, fold: Fo
     return False
 
 
-def _pack_facts(records: Sequence[Record], manifest: Manifest) -> dict[str, str]:
+def _pack_facts(records: Sequence[Record], manifest: Manifest, stored: str) -> dict[str, str]:
     """The properties that every suite carries: profile, clock, and the file that holds the evidence."""
-    stored = next((file.sha256 for file in manifest.files if file.name == "records.jsonl"), "")
+    stored = stored or next((file.sha256 for file in manifest.files if file.name == "records.jsonl"), "")
     if not stored:
         digest = hashlib.sha256()
         for record in in_order(records):

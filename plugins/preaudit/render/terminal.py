@@ -41,9 +41,10 @@ _STYLE = {
 _GRANT = "preaudit preflight --rbac | kubectl apply -f -"
 
 
-def render_terminal(
-    records: Sequence[Record], manifest: Manifest, *, width: int, colour: bool, pack: str | None
-) -> str:
+def render_terminal(  # noqa: PLR0913 - all but two by name
+    records: Sequence[Record], manifest: Manifest, *, width: int, colour: bool, pack: str | None,
+    summary: Summary | None = None,
+) -> str:  # fmt: skip
     """The end of a run as lines of at most `width` cells (at least `LEAST_WIDTH`), each ended by a line break.
 
     Args:
@@ -52,11 +53,12 @@ def render_terminal(
         width: cells of a line, as the terminal counts them (East Asian wide characters take two).
         colour: whether to write colours; without, the text is plain.
         pack: the folder of the pack as the user can type it, None where none was written.
+        summary: their summary, where it was made before.
 
     Raises:
         UsageError: the manifest did not count these records.
     """
-    summary = summarise(records, manifest)
+    summary = summary or summarise(records, manifest)
     page = _Page(max(width, LEAST_WIDTH), colour=colour)
     _head(page, manifest, summary)
     page.blank()

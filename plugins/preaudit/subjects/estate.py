@@ -6,6 +6,8 @@ from collections import defaultdict
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from preaudit.errors import NotObservable
 from preaudit.snapshot import EVERYWHERE, Snapshot
 from preaudit.source import SOURCES, source_named
@@ -22,6 +24,7 @@ class Estate:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._pods_of: dict[str, list[dict[str, Any]]] = {}
         self._by_namespace: dict[str, dict[str, list[dict[str, Any]]]] = {}
 
     @cached_property
@@ -34,6 +37,14 @@ class Estate:
         """The distinct pod specs of every workload."""
         return Forms(self.snapshot, self.owners)
 
+    def forget(self) -> None:
+        """Let go of everything that was decoded; it is read again where it is asked for again."""
+        for name in ("owners", "forms"):
+            self.__dict__.pop(name, None)
+        self._by_namespace.clear()
+        self._pods_of.clear()
+        self.snapshot.forget()
+
     @property
     def given(self) -> bool:
         """The objects came from files: what is not there proves nothing."""
@@ -43,12 +54,26 @@ class Estate:
         """The collected objects of a source in one namespace ("*" or a cluster-wide source: all of them)."""
         if namespace == EVERYWHERE or not SOURCES[source].namespaced:
             return self.snapshot.objects(source)
+        if source == "pods":
+            return self._pods(namespace)
         table = self._by_namespace.get(source)
         if table is None:
             table = self._by_namespace[source] = defaultdict(list)
             for found in self.snapshot.objects(source):
                 table[found["metadata"].get("namespace", "")].append(found)
         return table.get(namespace, [])
+
+    def _pods(self, namespace: str) -> list[dict[str, Any]]:
+        """The pods of one namespace; those of all others, which fill a cluster, are not decoded."""
+        found = self._pods_of.get(namespace)
+        if found is None:
+            name = namespace.encode()
+            decode = msgspec.json.Decoder(dict[str, Any]).decode
+            # A name can stand in JSON in other letters than its own only by an escape.
+            lines = (line for line in self.snapshot.lines("pods") if name in line or b"\\u" in line)
+            found = [one for one in map(decode, lines) if one["metadata"].get("namespace", "") == namespace]
+            self._pods_of[namespace] = found
+        return found
 
     def related(self, source: str, namespace: str, log: ReadLog) -> list[Lens]:
         """Lenses on the objects of another source beside a subject, for `namespace` or the cluster.
@@ -82,7 +107,7 @@ class Estate:
         known = set(collection.namespaces) | set(self.forms.by_namespace)
         for source in SOURCES.values():
             if source.namespaced and source.name not in WORKLOAD_SOURCES:
-                known |= {str(one["metadata"].get("namespace", "")) for one in self.snapshot.objects(source.name)}
+                known |= self.snapshot.namespaces_of(source.name)
         return tuple(sorted(known - {""}))
 
 
