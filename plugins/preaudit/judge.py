@@ -94,7 +94,7 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
     stale = rules.stale(estate.snapshot.collection)
     records: list[Record] = []
     counted = 0
-    for subject in subjects:
+    for subject in _released(subjects):
         outcome = _judge_subject(requirement, subject, policy)
         if outcome is None:
             continue
@@ -116,6 +116,13 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
     return records
 
 
+def _released(subjects: Iterable[Judged]) -> Iterator[Judged]:
+    """The subjects, each without what was read of it once it is judged: they stay for other requirements."""
+    for subject in subjects:
+        yield subject
+        subject.log.entries.clear()
+
+
 @dataclass(slots=True)
 class _Outcome:
     verdict: Verdict
@@ -128,6 +135,7 @@ class _Outcome:
 def _judge_subject(requirement: Requirement, subject: Judged, policy: Policy) -> _Outcome | None:
     """The outcome for one subject; None where the requirement's own filter leaves it out of the population."""
     log = subject.log
+    log.given = False  # a subject is judged by many requirements
     try:
         if requirement.where is not None and not requirement.where(subject):
             return None

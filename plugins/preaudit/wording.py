@@ -9,6 +9,8 @@ import msgspec
 
 MAX_VALUE = 2048
 MAX_SENTENCE = 600
+_SURELY_SHORT = (MAX_VALUE - 2) // 6
+"""Characters of a text that JSON cannot make too long: six bytes each, and the quotation marks."""
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -25,6 +27,8 @@ def shown(value: Any) -> str:
 def bounded(value: Any) -> Any:
     """The value as it may stand in a record: itself, or its size, hash and beginning where it is too long."""
     if isinstance(value, (bool, int, type(None))):
+        return value
+    if type(value) is str and len(value) <= _SURELY_SHORT:
         return value
     raw = _ENCODE(value)
     if len(raw) <= MAX_VALUE:

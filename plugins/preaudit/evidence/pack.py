@@ -84,18 +84,18 @@ def files_below(folder: Path) -> tuple[StoredFile, ...]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != MANIFEST:
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            found.append(StoredFile(name=name, bytes=path.stat().st_size, sha256=digest, lines=_lines(path)))
+            found.append(_stored(path, name))
     return tuple(found)
 
 
-def _lines(path: Path) -> int:
-    count = 0
+def _stored(path: Path, name: str) -> StoredFile:
+    digest, size, lines = hashlib.sha256(), 0, 0
     with path.open("rb") as stream:
         while chunk := stream.read(2**20):
-            count += chunk.count(b"\n")
-    return count
+            digest.update(chunk)
+            size += len(chunk)
+            lines += chunk.count(b"\n")
+    return StoredFile(name=name, bytes=size, sha256=digest.hexdigest(), lines=lines)
 
 
 class Records(Sequence[Record]):

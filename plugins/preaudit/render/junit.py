@@ -83,14 +83,15 @@ def render_junit(  # noqa: PLR0913 - all but three are rarely given
     by_requirement: dict[str, list[Record]] = {}
     for record in records:
         by_requirement.setdefault(record.requirement, []).append(record)
+    cases = {name: list(_grouped(found, manifest)) for name, found in by_requirement.items()}
     facts = _pack_facts(records, manifest, evidence_sha256)
     for fold in Fold:
-        if fold is not Fold.EVERYTHING and _is_too_much(by_requirement.values(), manifest, fold, most_bytes):
+        if fold is not Fold.EVERYTHING and _is_too_much(cases.values(), fold, most_bytes):
             continue
         document = BytesIO()
         document.write(b"<?xml version='1.0' encoding='utf-8'?>\n<testsuites>\n")
         for number, requirement in enumerate(summary.requirements):
-            found = by_requirement.get(requirement.entry.id, [])
+            found = cases.get(requirement.entry.id, [])
             suite = _suite(number, requirement, found, manifest, fold, facts, attachments)
             document.write(ET.tostring(suite, encoding="utf-8", xml_declaration=False))
             document.write(b"\n")
@@ -102,11 +103,11 @@ def render_junit(  # noqa: PLR0913 - all but three are rarely given
             return
 
 
-def _is_too_much(found: Iterable[Sequence[Record]], manifest: Manifest, fold: Fold, most_bytes: int) -> bool:
+def _is_too_much(found: Iterable[Sequence[_Case]], fold: Fold, most_bytes: int) -> bool:
     """Whether a lower bound of the file's size is too much already, so that no file is built in vain."""
     total = 0
-    for records in found:
-        for case in _grouped(records, manifest):
+    for cases in found:
+        for case in cases:
             if not _folds(case, fold):
                 # Reasons stand twice where the case is no pass: as its message and in its text.
                 told = 0 if _is_pass(case) else 2 * min(len(case.decisive.reason), _REASON_CHARACTERS)
@@ -142,7 +143,7 @@ def _pack_facts(records: Sequence[Record], manifest: Manifest, stored: str) -> d
 def _suite(  # noqa: PLR0913, PLR0917 - one call, all of it needed
     number: int,
     requirement: RequirementSummary,
-    records: Sequence[Record],
+    cases: Sequence[_Case],
     manifest: Manifest,
     fold: Fold,
     facts: dict[str, str],
@@ -163,7 +164,7 @@ def _suite(  # noqa: PLR0913, PLR0917 - one call, all of it needed
         properties["folded"] = _FOLDED[fold]
     suite = TestSuite(
         _word(entry.id),
-        list(_cases(requirement, records, manifest, fold)),
+        list(_cases(requirement, cases, fold)),
         hostname=_word(urlsplit(manifest.target.api_url).hostname or "localhost"),
         # The package leaves out an id of 0; it is set below.
         package=_word(entry.area),
@@ -203,13 +204,11 @@ def _corrected(suite: ET.Element, number: int, attachments: str | None) -> ET.El
     return suite
 
 
-def _cases(
-    requirement: RequirementSummary, records: Sequence[Record], manifest: Manifest, fold: Fold
-) -> Iterator[TestCase]:
+def _cases(requirement: RequirementSummary, found: Sequence[_Case], fold: Fold) -> Iterator[TestCase]:
     names: set[str] = set()
     folded: dict[tuple[str, Verdict, bool], list[_Case]] = {}
     classname = _word(f"{requirement.entry.area}.{requirement.entry.id}")
-    for case in _grouped(records, manifest):
+    for case in found:
         if _folds(case, fold):
             key = case.decisive.namespace, case.decisive.verdict, case.closes
             folded.setdefault(key, []).append(case)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +16,7 @@ from preaudit.subjects.forms import Forms
 from preaudit.subjects.lens import Lens, ReadLog
 from preaudit.subjects.owners import WORKLOAD_SOURCES, Owners
 
+_Kept = TypeVar("_Kept")
 CLUSTER = "cluster"
 """Name of the item that judges cluster-wide subjects."""
 
@@ -24,6 +26,7 @@ class Estate:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._subjects: dict[tuple[str, str], list[Any]] = {}
         self._pods_of: dict[str, list[dict[str, Any]]] = {}
         self._by_namespace: dict[str, dict[str, list[dict[str, Any]]]] = {}
 
@@ -37,12 +40,20 @@ class Estate:
         """The distinct pod specs of every workload."""
         return Forms(self.snapshot, self.owners)
 
+    def kept(self, kind: str, namespace: str, made: Callable[[], Iterable[_Kept]]) -> list[_Kept]:
+        """The subjects of one kind in a namespace, made once for all requirements that judge them."""
+        found = self._subjects.get((kind, namespace))
+        if found is None:
+            found = self._subjects[kind, namespace] = list(made())
+        return found
+
     def forget(self) -> None:
         """Let go of everything that was decoded; it is read again where it is asked for again."""
         for name in ("owners", "forms"):
             self.__dict__.pop(name, None)
         self._by_namespace.clear()
         self._pods_of.clear()
+        self._subjects.clear()
         self.snapshot.forget()
 
     @property

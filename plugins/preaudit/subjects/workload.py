@@ -68,7 +68,7 @@ class Container(Lens):
         role: the list that holds it: initContainers, containers, or ephemeralContainers.
     """
 
-    __slots__ = ("estate", "form", "name", "role", "within_name")
+    __slots__ = ("_ref", "estate", "form", "name", "role", "within_name")
 
     def __init__(self, estate: Estate, form: Form, part: Part, log: ReadLog | None = None) -> None:
         schema = "EphemeralContainer" if part.role == "ephemeralContainers" else "Container"
@@ -78,11 +78,14 @@ class Container(Lens):
         self.name = part.name
         self.role = part.role
         self.within_name = part.within
+        self._ref: Subject | None = None
 
     @property
     def ref(self) -> Subject:
         """The workload that a record names, with this container as the part."""
-        return msgspec.structs.replace(self.form.ref, within=self.within_name)
+        if self._ref is None:
+            self._ref = msgspec.structs.replace(self.form.ref, within=self.within_name)
+        return self._ref
 
     @property
     def is_ordinary(self) -> bool:
@@ -146,19 +149,29 @@ class Workload(Lens):
 
 def containers(estate: Estate, namespace: str) -> Iterator[Container]:
     """Every container of every distinct pod spec in a namespace."""
-    for form in estate.forms.by_namespace.get(namespace, ()):
-        for part in form.parts:
-            yield Container(estate, form, part)
+    yield from estate.kept(
+        "containers", namespace,
+        lambda: (
+            Container(estate, form, part)
+            for form in estate.forms.by_namespace.get(namespace, ())
+            for part in form.parts
+        ),
+    )  # fmt: skip
 
 
 def pods(estate: Estate, namespace: str) -> Iterator[Pod]:
     """Every distinct pod spec in a namespace."""
-    for form in estate.forms.by_namespace.get(namespace, ()):
-        yield Pod(estate, form)
+    yield from estate.kept(
+        "pods", namespace, lambda: (Pod(estate, form) for form in estate.forms.by_namespace.get(namespace, ()))
+    )
 
 
 def workloads(estate: Estate, namespace: str) -> Iterator[Workload]:
     """Every workload in a namespace, once, with the first of its forms."""
+    yield from estate.kept("workloads", namespace, lambda: _workloads(estate, namespace))
+
+
+def _workloads(estate: Estate, namespace: str) -> Iterator[Workload]:
     objects = {(one.kind, one.metadata.name): one for one in estate.owners.by_namespace.get(namespace, ())}
     seen: set[tuple[str, str, str]] = set()
     for form in estate.forms.by_namespace.get(namespace, ()):
