@@ -172,7 +172,7 @@ def _reason(requirement: Requirement, log: ReadLog, said: str) -> str:
 def _record(item: Item, subject: Judged, outcome: _Outcome, rules: Rules, population: str) -> Record:
     requirement, ref = item.requirement, subject.ref
     source, pods, digest, note = _form(subject)
-    observed = tuple(Observation(path, bounded(value)) for path, value in _kept(outcome.log))
+    observed = tuple([Observation(path, bounded(value)) for path, _, value in _kept(outcome.log)])
     left = len(outcome.log.entries) - len(observed)
     if left > 0:
         note = "; ".join(part for part in (note, f"{left} more facts were read") if part)
@@ -183,8 +183,9 @@ def _record(item: Item, subject: Judged, outcome: _Outcome, rules: Rules, popula
         found = rules.waiver_for(requirement, ref, bounded(deciding))
         if found.holds is not None:
             verdict, waiver = Verdict.WAIVED, found.holds
-        note = "; ".join(part for part in (note, found.note) if part)
-    note = "; ".join(part for part in (note, why) if part)
+        note = "; ".join(part for part in (note, found.note, why) if part)
+    elif why:
+        note = "; ".join(part for part in (note, why) if part)
     return Record(
         requirement=requirement.id, title=requirement.title, area=requirement.area, severity=requirement.severity,
         controls=requirement.controls, namespace=item.namespace, subject=ref, verdict=verdict, level=level,
@@ -199,12 +200,12 @@ def _holds(requirement: Requirement, log: ReadLog) -> str:
     return f"{path} is {shown(value)}, as expected: {requirement.expected}"
 
 
-def _kept(log: ReadLog) -> Iterator[tuple[str, Any]]:
+def _kept(log: ReadLog) -> list[tuple[str, str, Any]]:
     entries = log.entries
     if len(entries) > MAX_OBSERVED:
         half = MAX_OBSERVED // 2
         entries = [*entries[:half], *entries[-half:]]
-    return ((path, value) for path, _, value in entries)
+    return entries
 
 
 def _form(subject: Judged) -> tuple[str, int | None, str, str]:
@@ -226,7 +227,7 @@ def _unseen(sources: Iterable[str], namespace: str, estate: Estate) -> list[Unse
             where = namespace
         coverage = estate.snapshot.coverage(name, where)
         if not coverage.complete and not coverage.given:
-            found.append(Unseen(name, f"{coverage.status.value}: {coverage.cause}"))
+            found.append(Unseen(name, coverage.told))
     return found
 
 

@@ -293,6 +293,8 @@ def _override(text: str, values: dict[str, manifest.Parameter], declared: Mappin
         value = yaml.safe_load(raw)
     except yaml.YAMLError:
         raise UsageError(f"--set {text}: {raw!r} is no value that can be read; quote it like a YAML value") from None
+    if known.type is str and isinstance(value, (int, float)):
+        value = raw  # 1.34 is a version here, not a number
     try:
         known.convert(value)
     except UsageError as error:

@@ -219,6 +219,12 @@ class Coverage(msgspec.Struct, frozen=True):
         return self.status in {Status.COLLECTED, Status.ABSENT}
 
     @property
+    def told(self) -> str:
+        """Status and cause as a reason tells them: "forbidden: pods is forbidden for user reader"."""
+        word = self.status.value
+        return self.cause if self.cause.startswith(f"{word}: ") else f"{word}: {self.cause}".removesuffix(": ")
+
+    @property
     def given(self) -> bool:
         """The objects came from files."""
         return self.status is Status.GIVEN
@@ -303,7 +309,7 @@ class Snapshot:
         coverage = self.coverage(source, namespace)
         if not coverage.complete:
             where = source if namespace == EVERYWHERE else f"{source} in {namespace}"
-            raise NotObservable(where, f"{coverage.status.value}: {coverage.cause}".removesuffix(": "))
+            raise NotObservable(where, coverage.told)
 
 
 def _read_collection(folder: Path) -> Collection:

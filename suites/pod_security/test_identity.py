@@ -34,7 +34,7 @@ def test_pod_mounts_no_token_without_need(pod: Pod) -> None:
 
 def _is_bound(pod: Pod, name: str) -> bool:
     for source in BINDINGS:
-        for binding in pod.related(source, everywhere=True):
+        for binding in pod.seen(source):
             for subject in binding.each("subjects"):
                 if (
                     subject.read("kind") == "ServiceAccount"

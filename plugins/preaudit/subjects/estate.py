@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -99,7 +99,7 @@ class Estate:
             log.given = True
         elif not coverage.complete:
             what = source if where == EVERYWHERE else f"{source} in {where}"
-            raise NotObservable(what, f"{coverage.status.value}: {coverage.cause}")
+            raise NotObservable(what, coverage.told)
         found = self.objects(source, where)
         shown = "" if where == EVERYWHERE else f"{where}/"
         log.entries.append((f"{source} in {where}", f"{source} in {where}", f"{len(found)} objects"))
@@ -108,6 +108,23 @@ class Estate:
                  f"{known.kind}/{one['metadata'].get('name', '')}", log)
             for one in found
         ]  # fmt: skip
+
+    def seen(self, source: str, log: ReadLog) -> Iterator[Lens]:
+        """Lenses on every object of a source that was seen in any namespace; what is found there stands.
+
+        Raises:
+            NotObservable: after the last one, where the source was not seen completely in the whole cluster.
+        """
+        kind = source_named(source).kind
+        for one in self.objects(source):
+            metadata = one["metadata"]
+            shown = f"{kind}/{metadata.get('namespace', '')}/{metadata.get('name', '')}"
+            yield Lens(one, kind, shown, shown, log)
+        coverage = self.snapshot.coverage(source)
+        if coverage.given:
+            log.given = True
+        elif not coverage.complete:
+            raise NotObservable(source, coverage.told)
 
     @cached_property
     def namespaces(self) -> tuple[str, ...]:

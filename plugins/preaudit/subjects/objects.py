@@ -12,6 +12,7 @@ from preaudit.snapshot import EVERYWHERE
 from preaudit.source import SOURCES
 from preaudit.subjects.estate import Estate
 from preaudit.subjects.lens import Lens, ReadLog
+from preaudit.subjects.owners import WORKLOAD_SOURCES
 from preaudit.subjects.ref import Subject
 
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
@@ -69,6 +70,19 @@ class Namespace(ObjectSubject):
     """A namespace; judged in its own item."""
 
     __slots__ = ()
+
+    @property
+    def holds_workloads(self) -> bool:
+        """Whether any workload lives in it.
+
+        Raises:
+            NotObservable: none was seen, and the workloads of this namespace were not all seen.
+        """
+        if self.estate.forms.by_namespace.get(self.name):
+            return True
+        for source in WORKLOAD_SOURCES:
+            self.estate.snapshot.require(source, self.name)
+        return False
 
 
 class ServiceAccount(ObjectSubject):

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from preaudit.snapshot import EVERYWHERE
 from preaudit.subjects.estate import Estate
 from preaudit.subjects.forms import Form, Part
 from preaudit.subjects.lens import Lens, ReadLog
@@ -55,9 +54,13 @@ class Pod(Lens):
         keys = sorted(key for key in self.form.annotations if key.startswith(prefix))
         return {key: self.annotation(key) for key in keys}
 
-    def related(self, source: str, *, everywhere: bool = False) -> list[Lens]:
-        """The objects of another source in this namespace, or in all of them; see `Estate.related`."""
-        return self.estate.related(source, EVERYWHERE if everywhere else self.form.ref.namespace, self.log)
+    def related(self, source: str) -> list[Lens]:
+        """The objects of another source in this namespace; see `Estate.related`."""
+        return self.estate.related(source, self.form.ref.namespace, self.log)
+
+    def seen(self, source: str) -> Iterator[Lens]:
+        """The objects of another source in every namespace that was seen; see `Estate.seen`."""
+        return self.estate.seen(source, self.log)
 
 
 class Container(Lens):
@@ -102,9 +105,9 @@ class Container(Lens):
         """The pod spec around the container; its reads go to the same log."""
         return Pod(self.estate, self.form, self.log)
 
-    def related(self, source: str, *, everywhere: bool = False) -> list[Lens]:
-        """The objects of another source in this namespace, or in all of them; see `Estate.related`."""
-        return self.estate.related(source, EVERYWHERE if everywhere else self.form.ref.namespace, self.log)
+    def related(self, source: str) -> list[Lens]:
+        """The objects of another source in this namespace; see `Estate.related`."""
+        return self.estate.related(source, self.form.ref.namespace, self.log)
 
 
 class Workload(Lens):
@@ -142,9 +145,9 @@ class Workload(Lens):
         """The pod spec of this form; its reads go to the same log."""
         return Pod(self.estate, self.form, self.log)
 
-    def related(self, source: str, *, everywhere: bool = False) -> list[Lens]:
-        """The objects of another source in this namespace, or in all of them; see `Estate.related`."""
-        return self.estate.related(source, EVERYWHERE if everywhere else self.form.ref.namespace, self.log)
+    def related(self, source: str) -> list[Lens]:
+        """The objects of another source in this namespace; see `Estate.related`."""
+        return self.estate.related(source, self.form.ref.namespace, self.log)
 
 
 def containers(estate: Estate, namespace: str) -> Iterator[Container]:
