@@ -337,7 +337,7 @@ def spread(walls: list[float]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--pods", default="1000,10000", help="sizes of the clusters, smallest first; 0 for none")
+    parser.add_argument("--pods", default="1000,10000", help="sizes of the clusters, in the order in which they are filled; 0 for none")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each kind (default: 3)")
     parser.add_argument("--keep", action="store_true", help="leave the filled control plane running")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
@@ -361,6 +361,7 @@ def main() -> int:
             if sizes and not options.keep:
                 plane.down()
         if len(found) > 1:
+            sizes.sort()
             small, large = found[sizes[0]], found[sizes[-1]]
             table.head(f"growth from {sizes[0]:,} to {sizes[-1]:,} pods")
             grown = large["wall"] / small["wall"]

@@ -20,6 +20,8 @@ def shown(value: Any) -> str:
         return "not set"
     if isinstance(value, str) and value.endswith((" items", " objects")):
         return value
+    if value is True or value is False:
+        return "true" if value else "false"
     text = _ENCODE(value).decode(errors="replace")
     return text if len(text) <= 160 else f"{text[:150]}… ({len(text)} characters)"
 

@@ -34,8 +34,12 @@ class Budget:
 
 
 def _cost(text: str) -> int:
-    if text.isascii() and text.isalnum():
-        return len(text)
+    if text.isascii():
+        if text.isalnum():
+            return len(text)
+        # As long as `escape` makes it, without making it: &amp; &#39; &#34; &lt; &gt;.
+        five = text.count("&") + text.count("'") + text.count('"')
+        return len(text) + 4 * five + 3 * (text.count("<") + text.count(">"))
     return len(str(escape(text)).encode(errors="replace"))
 
 
