@@ -94,18 +94,23 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
     stale = rules.stale(estate.snapshot.collection)
     records: list[Record] = []
     counted = 0
-    for subject in _released(subjects):
-        outcome = _judge_subject(requirement, subject, policy)
-        if outcome is None:
-            continue
-        counted += 1
-        if unseen and outcome.verdict is Verdict.PASS and _form(subject)[0] == "template":
-            continue  # what runs was not seen: the unknown below covers this workload
-        if stale and outcome.verdict is Verdict.PASS:
-            outcome = _Outcome(Verdict.UNKNOWN, stale, outcome.log)
-        if outcome.left_out and estate.given and rules.manifests == "leave-out":
-            continue
-        records.append(_record(item, subject, outcome, rules, population))
+    try:
+        for subject in _released(subjects):
+            outcome = _judge_subject(requirement, subject, policy)
+            if outcome is None:
+                continue
+            counted += 1
+            if unseen and outcome.verdict is Verdict.PASS and _form(subject)[0] == "template":
+                continue  # what runs was not seen: the unknown below covers this workload
+            if stale and outcome.verdict is Verdict.PASS:
+                outcome = _Outcome(Verdict.UNKNOWN, stale, outcome.log)
+            if outcome.left_out and estate.given and rules.manifests == "leave-out":
+                continue
+            records.append(_record(item, subject, outcome, rules, population))
+    except NotObservable as error:
+        unseen.append(Unseen(error.what, error.why))
+    except Exception as error:  # noqa: BLE001 - an object of a shape that nobody foresaw: what it hides is unknown
+        unseen.append(Unseen(kind.population, f"error: {type(error).__name__}: {sentence_of(error)}"))
     if unseen:
         records.append(_not_seen(item, unseen, rules, population))
     elif not counted and not estate.given:

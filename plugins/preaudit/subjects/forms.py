@@ -168,10 +168,11 @@ def _containers(path: str, spec: dict[str, Any]) -> list[Part]:
     seen: set[str] = set()
     for role in podspec.CONTAINER_LISTS:
         items = spec.get(role)
-        if items is None:
+        if items is None and role != "containers":
             continue
-        if not isinstance(items, list):
-            parts.append(Part(role, "", items, f"{path}.{role}", role))
+        if not isinstance(items, list) or (role == "containers" and not items):
+            # Every pod has containers: where they cannot be read, a part that cannot be read stands for them.
+            parts.append(Part(role, "", None, f"{path}.{role}", role))
             continue
         for index, item in enumerate(items):
             named = item.get("name") if isinstance(item, dict) else None

@@ -1,8 +1,11 @@
 """Hostile content breaks nothing, hides nothing, and is never executed or printed raw."""
 
+import hashlib
 import json
 import random
 
+import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +75,7 @@ def test_odd_types_are_never_a_pass(tmp_path):
 
 def test_owners_in_a_circle_and_forged_owners_hide_nothing(tmp_path):
     def owned(kind, name, uid, other, other_uid):
-        return {"apiVersion": "apps/v1", "kind": kind, "spec": {"replicas": 0, "template": {"spec": {"containers": []}}},
+        return {"apiVersion": "apps/v1", "kind": kind, "spec": {"replicas": 0, "template": {"spec": {"containers": [{"name": "c", "image": "i:1"}]}}},
                 "metadata": {"name": name, "namespace": "shop", "uid": uid, "ownerReferences": [
                     {"apiVersion": "apps/v1", "kind": kind, "name": other, "uid": other_uid, "controller": True}]}}  # fmt: skip
 
@@ -93,3 +96,26 @@ def test_the_order_of_objects_changes_nothing(tmp_path_factory, seed):
     first = [encode(one) for one in judged(tmp_path_factory.mktemp("a") / "s", objects, "POD-1*,POD-2*")]
     order.shuffle(objects)
     assert [encode(one) for one in judged(tmp_path_factory.mktemp("b") / "s", objects, "POD-1*,POD-2*")] == first
+
+
+@pytest.mark.parametrize("spec", [{"containers": ["c"]}, {"containers": [7]}, {"containers": {"a": 1}}, {"containers": []}, {"volumes": 3}, {}, 7])
+def test_a_shape_that_nobody_foresaw_is_unknown_and_ends_no_run(tmp_path, spec):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    snapshot = write_snapshot(folder, [pod("p", spec={"containers": [{"name": "c", "image": "i:1"}]})])
+    line = json.dumps(pod("odd", spec=spec)).encode() + b"\n"
+    path = folder / "pods.jsonl"
+    path.write_bytes(path.read_bytes() + line)
+    files = [
+        msgspec.structs.replace(one, sha256=hashlib.sha256(path.read_bytes()).hexdigest(), lines=2) if one.name == path.name else one
+        for one in snapshot.collection.files
+    ]
+    changed = msgspec.structs.replace(snapshot.collection, files=tuple(files))
+    (folder / "collection.json").write_bytes(msgspec.json.encode(changed))
+    plan = make_plan(Options(profile="bank", select="POD"), [])
+    audit = Audit(plan, Snapshot(folder))
+    for wanted in plan.selected:
+        found = {one.verdict.value for item in audit.items(wanted) for one in audit.judge(item)}
+        assert found
+        if wanted.id == "POD-101":
+            assert {"unknown", "fail"} & found, spec
