@@ -29,20 +29,7 @@ def test_pod_mounts_no_token_without_need(pod: Pod) -> None:
         accounts = [one for one in pod.related("serviceaccounts") if one.read("metadata.name") == name]
         if any(one.read("automountServiceAccountToken") is False for one in accounts):
             return
-    assert _is_bound(pod, name), f"the token of service account {name} is mounted, and no role is bound to it"
-
-
-def _is_bound(pod: Pod, name: str) -> bool:
-    for source in BINDINGS:
-        for binding in pod.seen(source):
-            for subject in binding.each("subjects"):
-                if (
-                    subject.read("kind") == "ServiceAccount"
-                    and subject.read("name") == name
-                    and subject.read("namespace") == pod.ref.namespace
-                ):
-                    return True
-    return False
+    assert pod.account_is_bound(name), f"the token of service account {name} is mounted, and no role is bound to it"
 
 
 @requirement(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from preaudit.subjects.lens import Lens, ReadLog
 from preaudit.subjects.owners import WORKLOAD_SOURCES, Owners
 
 _Kept = TypeVar("_Kept")
+BINDINGS = ("rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io")
 CLUSTER = "cluster"
 """Name of the item that judges cluster-wide subjects."""
 
@@ -49,7 +50,7 @@ class Estate:
 
     def forget(self) -> None:
         """Let go of everything that was decoded; it is read again where it is asked for again."""
-        for name in ("owners", "forms"):
+        for name in ("owners", "forms", "_bound"):
             self.__dict__.pop(name, None)
         self._by_namespace.clear()
         self._pods_of.clear()
@@ -109,22 +110,33 @@ class Estate:
             for one in found
         ]  # fmt: skip
 
-    def seen(self, source: str, log: ReadLog) -> Iterator[Lens]:
-        """Lenses on every object of a source that was seen in any namespace; what is found there stands.
+    @cached_property
+    def _bound(self) -> frozenset[tuple[str, str]]:
+        """Namespace and name of every service account that a binding names, in any namespace that was seen."""
+        return frozenset(
+            (str(one.get("namespace", "")), str(one.get("name", "")))
+            for source in BINDINGS
+            for binding in self.objects(source)
+            for one in binding.get("subjects") or ()
+            if isinstance(one, dict) and one.get("kind") == "ServiceAccount"
+        )
+
+    def is_bound(self, namespace: str, account: str, log: ReadLog) -> bool:
+        """Whether some binding names a service account; logged. One that was seen proves it, wherever it is.
 
         Raises:
-            NotObservable: after the last one, where the source was not seen completely in the whole cluster.
+            NotObservable: none was seen, and the bindings were not all seen.
         """
-        kind = source_named(source).kind
-        for one in self.objects(source):
-            metadata = one["metadata"]
-            shown = f"{kind}/{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-            yield Lens(one, kind, shown, shown, log)
-        coverage = self.snapshot.coverage(source)
-        if coverage.given:
-            log.given = True
-        elif not coverage.complete:
-            raise NotObservable(source, coverage.told)
+        bound = (namespace, account) in self._bound
+        what = f"bindings of ServiceAccount {namespace}/{account}"
+        log.entries.append((what, what, "some" if bound else "none"))
+        for source in () if bound else BINDINGS:
+            coverage = self.snapshot.coverage(source)
+            if coverage.given:
+                log.given = True
+            elif not coverage.complete:
+                raise NotObservable(source, coverage.told)
+        return bound
 
     @cached_property
     def namespaces(self) -> tuple[str, ...]:

@@ -58,9 +58,9 @@ class Pod(Lens):
         """The objects of another source in this namespace; see `Estate.related`."""
         return self.estate.related(source, self.form.ref.namespace, self.log)
 
-    def seen(self, source: str) -> Iterator[Lens]:
-        """The objects of another source in every namespace that was seen; see `Estate.seen`."""
-        return self.estate.seen(source, self.log)
+    def account_is_bound(self, name: str) -> bool:
+        """Whether some binding gives rights to a service account of this namespace; see `Estate.is_bound`."""
+        return self.estate.is_bound(self.form.ref.namespace, name, self.log)
 
 
 class Container(Lens):
