@@ -7,6 +7,7 @@ an unknown of the same requirement covers its namespace (or the cluster).
 from __future__ import annotations
 
 import shutil
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def impatient(monkeypatch):
     monkeypatch.setattr(listing, "MAX_PAGES", 40)
     monkeypatch.setattr(listing, "LIMIT", 4)
     monkeypatch.setattr(listing.ListCall.query, "__defaults__", (4, ""))
+
+
+def settled(server):
+    """Wait until no namespace of another test is being removed any more."""
+    for _ in range(60):
+        listed = server.pool.request("GET", server.url + "/api/v1/namespaces").json()["items"]
+        if all(one["status"]["phase"] == "Active" for one in listed):
+            return
+        time.sleep(1)
+    pytest.fail("namespaces are still being removed after a minute")
 
 
 def plant(server):
@@ -128,6 +139,7 @@ def better(before, after):
 def test_no_fault_makes_a_verdict_better(kubeconfig, tmp_path, impatient):
     plan = make_plan(Options(profile="bank"), [])
     server = Server(kubeconfig)
+    settled(server)
     plant(server)
     sources = sorted(plan.sources - {"nodes/configz"})
     combinations = compared = 0
@@ -160,10 +172,20 @@ def test_no_fault_makes_a_verdict_better(kubeconfig, tmp_path, impatient):
                     shutil.rmtree(part)
                     combinations += sum(source in one.sources for one in plan.selected)
                     compared += len(before[source])
-                    wrong += [(source, rule.fault, rule.page, *one) for one in better(before[source], after)]
+                    found = better(before[source], after)
+                    if found:
+                        # What another part of the cluster removed meanwhile is gone without any fault as well.
+                        again = tmp_path / "again"
+                        again.mkdir()
+                        collect(again, through, {source})
+                        now = verdicts(plan, spliced(tmp_path / "merged", snapshot, Snapshot(again), source), source)
+                        shutil.rmtree(tmp_path / "merged")
+                        shutil.rmtree(again)
+                        found = [one for one in found if now.get(one[:3]) in OPEN]
+                    wrong += [(source, rule.fault, rule.page, *one) for one in found]
     finally:
         server.delete(f"/api/v1/namespaces/{SPACE}")
     print(f"\n{combinations} combinations of requirement, fault and source; {compared} verdicts compared; {len(wrong)} better")
-    assert not wrong, wrong[:20]
+    assert not wrong, [str(one) for one in wrong[:20]]
     assert combinations > 5000
     assert Path(KUBELET_CA).is_file()
