@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -78,11 +78,6 @@ class Rules:
     def hidden(self) -> Verdict:
         """The verdict about what every cluster has and this one does not show."""
         return Verdict.MANUAL if self._profile.settings["control_plane"] == "manual" else Verdict.UNKNOWN
-
-    @property
-    def now(self) -> datetime:
-        """The run's clock."""
-        return self._now
 
     def stale(self, collection: Collection) -> str:
         """Why what was collected is too old to prove anything; "" where it is not."""

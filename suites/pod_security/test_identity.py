@@ -1,8 +1,7 @@
 """Identity: what a pod may say it is, and the secrets that it is handed."""
 
-from preaudit import Container, Pod, requirement
+from preaudit import BINDINGS, Container, Pod, requirement
 
-BINDINGS = ("rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io")
 
 @requirement(
     "POD-306",

@@ -1,12 +1,8 @@
 """Namespaces: what their admission lets in."""
 
-from preaudit import Namespace, Policy, parameter, requirement
+from preaudit import WORKLOAD_SOURCES, Namespace, Policy, parameter, requirement
 
 LEVELS = ("privileged", "baseline", "restricted")
-WORKLOADS = (
-    "pods", "replicationcontrollers", "deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps",
-    "jobs.batch", "cronjobs.batch",
-)  # fmt: skip
 LEVEL = parameter("pod_security.level", str, meaning="Pod Security level that every namespace must enforce.")
 
 
@@ -16,7 +12,7 @@ LEVEL = parameter("pod_security.level", str, meaning="Pod Security level that ev
     expected="the profile's level or a stricter one",
     controls=["nist-800-53r5:cm-6", "cis-kubernetes-2.0.1:5.2.1", "stig-kubernetes:V-254800"],
     uses=[LEVEL],
-    reads=WORKLOADS,
+    reads=WORKLOAD_SOURCES,
     where=lambda namespace: namespace.name != "default" or namespace.holds_workloads,
     population="every namespace, and default where it holds any workload",
     limitations="A cluster-wide default of the admission plugin is not visible through the API.",
