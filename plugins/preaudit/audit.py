@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from preaudit.attestation import Attestations, load_attestations
 from preaudit.errors import UsageError
 from preaudit.evidence.record import Record, in_order
 from preaudit.gate import GateRules, parse_allow, parse_severity
@@ -123,6 +124,8 @@ def make_plan(options: Options, own_paths: Sequence[Path]) -> Plan:
     _check_parameters(plan)
     if options.waivers:
         load_waivers(Path(options.waivers), datetime.now(UTC))
+    if options.attestations:
+        load_attestations(Path(options.attestations), datetime.now(UTC))
     return plan
 
 
@@ -152,7 +155,11 @@ class Audit:
         waivers = plan.options.waivers
         self.waivers = load_waivers(Path(waivers), self.now) if waivers else Waivers((), self.now)
         self.policy = Policy(plan.profile.values, self.now)
-        self.rules = Rules(plan.profile, self.policy, self.waivers)
+        attested, uid = plan.options.attestations, snapshot.collection.target.cluster_uid
+        self.attestations = (
+            load_attestations(Path(attested), self.now, uid) if attested else Attestations((), self.now, uid)
+        )
+        self.rules = Rules(plan.profile, self.policy, self.waivers, self.attestations)
         self.estate = Estate(snapshot)
 
     def items(self, requirement: Requirement) -> list[Item]:

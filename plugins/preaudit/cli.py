@@ -57,6 +57,10 @@ def make_parser() -> argparse.ArgumentParser:
     _command(commands, "snapshot", "collect only; --out names the folder")
     report = commands.add_parser("report", help="render a pack again", description="Render a pack again.")
     report.add_argument("pack", metavar="PACK")
+    for option in RUN_OPTIONS:
+        if option.name in {"pseudonyms", "junit-attachments"}:
+            report.add_argument(f"--{option.name}", **option.keywords)
+    _sealing(commands)
     listing = commands.add_parser("list", help="the catalogue of a profile, with every value, its source and layer")
     explain = commands.add_parser("explain", help="one requirement: why, how it is tested, how to fix it, controls")
     explain.add_argument("id", metavar="ID")
@@ -73,6 +77,36 @@ def _run(commands: _Commands, name: str, told: str) -> None:
         parser.add_argument(f"--{one.name}", **one.keywords)
     parser.add_argument("-n", dest="workers", metavar="N", help="judge in N processes (pytest-xdist)")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="suites of your own")
+
+
+def _sealing(commands: _Commands) -> None:
+    """The commands of those who get a pack, and of those who sign it."""
+    told = "check a pack: files, counts, signature; judge it again; look again"
+    verify = commands.add_parser("verify", help=told, description=told[0].upper() + told[1:] + ".")
+    verify.add_argument("pack", metavar="PACK", help="folder or .tar.zst")
+    verify.add_argument("--trust", metavar="KEY|CA", help="public key or CA certificate (PEM) that you got elsewhere")
+    verify.add_argument("--timestamp-trust", metavar="CA", help="CA (PEM) of the time-stamping authority")
+    verify.add_argument("--reperform", action="store_true", help="judge the stored snapshot again, compare each record")
+    verify.add_argument("--live", type=int, metavar="N", help="read N sampled objects again from the cluster, compare")
+    verify.add_argument("paths", nargs="*", metavar="PATH", help="suites of your own that the pack was judged with")
+    for one in RUN_OPTIONS:
+        if one.name in {"kubeconfig", "context", "redaction-key-file"}:
+            verify.add_argument(f"--{one.name}", **one.keywords)
+    told = "make a signing key for those who have none: NAME.key and NAME.pub"
+    keygen = commands.add_parser("keygen", help=told, description=told[0].upper() + told[1:] + ".")
+    keygen.add_argument("--out", required=True, metavar="NAME", help="name of the two files, without their endings")
+    told = "sign a pack, also later and on another machine"
+    sign = commands.add_parser("sign", help=told, description=told[0].upper() + told[1:] + ".")
+    sign.add_argument("pack", metavar="PACK")
+    sign.add_argument("--key", required=True, metavar="FILE", help="private key (PEM, ECDSA P-256), or a pkcs11: URI")
+    sign.add_argument("--cert", metavar="FILE", help="certificate chain (PEM, leaf first) of that key")
+    told = "compare two packs: new failures, fixed, still failing, lost sight of"
+    diff = commands.add_parser("diff", help=told, description=told[0].upper() + told[1:] + ".")
+    diff.add_argument("old", metavar="OLD")
+    diff.add_argument("new", metavar="NEW")
+    diff.add_argument("--format", choices=("text", "json", "junit", "markdown"), default="text")
+    told = "exit 1 where something newly fails or was lost sight of"
+    diff.add_argument("--fail-on-new", action="store_true", help=told)
 
 
 def _command(commands: _Commands, name: str, told: str) -> argparse.ArgumentParser:
@@ -136,7 +170,31 @@ def _snapshot(parsed: argparse.Namespace) -> int:
 def _report(parsed: argparse.Namespace) -> int:
     from preaudit.commands import report  # noqa: PLC0415
 
-    return report(parsed.pack, sys.stdout)
+    return report(parsed, sys.stdout)
+
+
+def _verify(parsed: argparse.Namespace) -> int:
+    from preaudit.sealing import verify  # noqa: PLC0415
+
+    return verify(parsed, sys.stdout)
+
+
+def _keygen(parsed: argparse.Namespace) -> int:
+    from preaudit.sealing import keygen  # noqa: PLC0415
+
+    return keygen(parsed, sys.stdout)
+
+
+def _sign(parsed: argparse.Namespace) -> int:
+    from preaudit.sealing import sign  # noqa: PLC0415
+
+    return sign(parsed, sys.stdout)
+
+
+def _diff(parsed: argparse.Namespace) -> int:
+    from preaudit.comparing import diff  # noqa: PLC0415
+
+    return diff(parsed, sys.stdout)
 
 
 def _list(parsed: argparse.Namespace) -> int:
@@ -156,6 +214,10 @@ _COMMANDS = {
     "preflight": _preflight,
     "snapshot": _snapshot,
     "report": _report,
+    "verify": _verify,
+    "keygen": _keygen,
+    "sign": _sign,
+    "diff": _diff,
     "list": _list,
     "explain": _explain,
 }

@@ -87,12 +87,12 @@ def snapshot(parsed: argparse.Namespace, out: IO[str]) -> int:
     return Exit.OK.value
 
 
-def report(pack: str, out: IO[str]) -> int:
-    """Render a pack's report.html and junit.xml again, from its records and manifest alone."""
-    from preaudit.render.html import render_html  # noqa: PLC0415
-    from preaudit.render.junit import render_junit  # noqa: PLC0415
+def report(parsed: argparse.Namespace, out: IO[str]) -> int:
+    """Render a pack again, from its records and manifest alone."""
+    from preaudit.render.renderings import RENDERINGS, Told  # noqa: PLC0415 - brings the templates
+    from preaudit.render.summary import summarise  # noqa: PLC0415
 
-    folder = Path(pack)
+    folder = Path(parsed.pack)
     try:
         told = manifests.decode((folder / MANIFEST).read_bytes())
     except OSError as error:
@@ -100,14 +100,16 @@ def report(pack: str, out: IO[str]) -> int:
     except ValueError as error:
         raise UsageError(f"{folder / MANIFEST}: no manifest of this version: {error}") from None
     records = Records(folder / RECORDS, told.totals.records)
-    told_without = manifests.with_files(told, ())
-    for name in ("report.html", "junit.xml"):
+    without_files = manifests.with_files(told, ())
+    hashed = next((one.sha256 for one in told.files if one.name == RECORDS), "")
+    material = Told(
+        records=records, manifest=without_files, summary=summarise(records, without_files), records_sha256=hashed,
+        reports=data_folder("reports"), attachments=parsed.preaudit_junit_attachments,
+    )  # fmt: skip
+    for name, render in RENDERINGS.items():
         fresh = folder / f".{name}.new"
         with fresh.open("wb") as stream:
-            if name == "junit.xml":
-                render_junit(records, told_without, stream)
-            else:
-                stream.write(render_html(records, told_without, reports=data_folder("reports")))
+            render(material, stream)
         fresh.replace(folder / name)
         out.write(f"{folder / name}\n")
     return Exit.OK.value

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from preaudit.attestation import Attestations
 from preaudit.collect.objects import Lines
 from preaudit.collect.redact import Redactor
 from preaudit.errors import UsageError
@@ -154,7 +155,7 @@ def judge_example(example: Example, catalogue: Catalogue, folder: Path) -> list[
         example.profile, data_folder("profiles"), catalogue.requirements, catalogue.parameters, overrides=overrides
     )
     policy = Policy(profile.values, NOW)
-    rules = Rules(profile, policy, Waivers((), NOW))
+    rules = Rules(profile, policy, Waivers((), NOW), Attestations((), NOW))
     estate = Estate(snapshot)
     requirement: Requirement = catalogue.table[example.requirement]
     return in_order(record for item in items_of(requirement, estate) for record in judge(item, estate, policy, rules))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from preaudit.errors import UsageError
+from preaudit.evidence.manifest import Gate
 from preaudit.evidence.record import Record
 from preaudit.verdict import Exit, Level, Severity, Verdict
 
@@ -36,6 +37,12 @@ class GateRules:
     severity: Severity | None = None
     manual_allowed: bool = False
 
+    @classmethod
+    def of(cls, told: Gate) -> GateRules:
+        """The rules that a manifest tells."""
+        severity = Severity(told.gate_severity) if told.gate_severity else None
+        return cls(frozenset(told.allow), severity, told.manual_allowed)
+
     def counts(self, record: Record) -> bool:
         """Whether the record is at level fail and severe enough to close the gate."""
         return record.level is Level.FAIL and (self.severity is None or record.severity.rank <= self.severity.rank)
@@ -51,6 +58,10 @@ class GateRules:
         if record.verdict is Verdict.MANUAL and not self.manual_allowed and "manual" not in self.allow:
             return "manual"
         return ""
+
+    def closes(self, record: Record) -> bool:
+        """Whether the record alone keeps the gate closed."""
+        return self.opens(record) != ""
 
 
 @dataclass(slots=True)

@@ -248,11 +248,10 @@ def _not_seen(item: Item, unseen: list[Unseen], rules: Rules, population: str) -
         causes.setdefault(one.cause, []).append(one.source)
     said = "; ".join(f"{', '.join(sources)} ({cause})" for cause, sources in causes.items())
     reason = f"not seen: {said}"
-    verdict = Verdict.UNKNOWN
     if item.requirement.subject.must_exist:
+        # Not manual, whatever the profile says: what a right or another try would show is for nobody to attest.
         reason += f"; ask for: {item.requirement.subject.ask}"
-        verdict = rules.hidden
-    return _bare(item, verdict, reason, rules, population)
+    return _bare(item, Verdict.UNKNOWN, reason, rules, population)
 
 
 def _empty(item: Item, estate: Estate, rules: Rules, population: str, stale: str) -> Record:
@@ -278,10 +277,18 @@ def _status(estate: Estate, source: str, namespace: str) -> Status:
 def _bare(item: Item, verdict: Verdict, reason: str, rules: Rules, population: str) -> Record:
     requirement = item.requirement
     scope, level, _ = rules.standing(requirement, item.namespace, None)
+    attestation, note = None, ""
+    if verdict is Verdict.MANUAL:
+        found = rules.attested(requirement, None)
+        note = found.note
+        if found.by is not None:
+            verdict, attestation, note = found.by.verdict, found.by.id, reason
+            reason = f"attested by {found.by.author}, {found.by.role}: {found.by.statement}"
     return Record(
         requirement=requirement.id, title=requirement.title, area=requirement.area, severity=requirement.severity,
         controls=requirement.controls, namespace=item.namespace, subject=None, verdict=verdict, level=level,
-        scope=scope, source="", reason=reason, expected=requirement.expected, population=population,
+        scope=scope, source="", reason=reason, expected=requirement.expected, population=population, note=note,
+        attestation=attestation,
     )  # fmt: skip
 
 

@@ -64,6 +64,14 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option("set", "override a profile parameter, recorded as such (repeatable)", "KEY=VALUE", repeat=True),
     Option("kubelet-ca", "CA file that the kubelets' certificates are verified with, to read their configuration", "F"),
     Option("redaction-key-file", "key for redaction tokens, to compare two packs (default: a new one a pack)", "F"),
+    Option("attestations", "attestation file: a person's word on what only a person can tell", "F"),
+    Option("sign-key", "sign the pack with this key (PEM) at the end", "FILE"),
+    Option("sign-cert", "certificate chain (PEM, leaf first) of that key; it carries identity and expiry", "FILE"),
+    Option("previous", "the pack before this one; the hash of its manifest is written into this one", "PACK"),
+    Option("nonce", "text of an auditor's choice, written into this very run", "TEXT"),
+    Option("archive", "also write the pack as one file beside it, .tar.zst", flag=True),
+    Option("pseudonyms", "replace hosts, addresses and users in the renderings (the records keep them)", flag=True),
+    Option("junit-attachments", "folder under which Jenkins finds the pack, for attachment marks in junit.xml", "ROOT"),
     Option("no-builtin", "leave the built-in suites out, judge by the suites given as paths only", flag=True),
 )
 
@@ -89,13 +97,22 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     set: list[str] | None = None
     kubelet_ca: str | None = None
     redaction_key_file: str | None = None
+    attestations: str | None = None
+    sign_key: str | None = None
+    sign_cert: str | None = None
+    previous: str | None = None
+    nonce: str | None = None
+    archive: bool = False
+    pseudonyms: bool = False
+    junit_attachments: str | None = None
     no_builtin: bool = False
 
     @staticmethod
     def of(namespace: argparse.Namespace) -> Options:
         """The options of a parsed command line."""
         values: dict[str, Any] = {one.field: getattr(namespace, one.dest, None) for one in RUN_OPTIONS}
-        return Options(**{**values, "no_builtin": bool(values["no_builtin"])})
+        flags = {one.field: bool(values[one.field]) for one in RUN_OPTIONS if one.flag}
+        return Options(**{**values, **flags})
 
 
 def words(text: str | None) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from preaudit.attestation import Attestations, Attested
 from preaudit.parameter import Parameter, Policy, parameter
 from preaudit.profile import Profile
 from preaudit.requirement import Requirement
@@ -55,12 +56,14 @@ class Rules:
         profile: the effective profile.
         policy: its values with the run's clock.
         waivers: the run's waivers.
+        attestations: the run's attestations.
     """
 
-    def __init__(self, profile: Profile, policy: Policy, waivers: Waivers) -> None:
+    def __init__(self, profile: Profile, policy: Policy, waivers: Waivers, attestations: Attestations) -> None:
         self._profile = profile
         self._now = policy.now
         self._waivers = waivers
+        self._attestations = attestations
         platform = policy[PLATFORM_NAMESPACES]
         self._platform = frozenset(platform)
         self._platform_level = Level(policy[PLATFORM_LEVEL])
@@ -103,6 +106,14 @@ class Rules:
             if found.holds is not None or found.note:
                 return found
         return Found(None)
+
+    def attested(self, requirement: Requirement, ref: Subject | None) -> Attested:
+        """What a person stated about a manual verdict; see `Attestations.decide`."""
+        for name in (requirement.id, *requirement.aliases):
+            found = self._attestations.decide(name, ref)
+            if found.by is not None or found.note:
+                return found
+        return Attested(None)
 
     def _is_platform(self, requirement: Requirement, namespace: str, subject: Judged | None) -> bool:
         if namespace in self._platform or requirement.subject.must_exist:

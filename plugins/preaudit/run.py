@@ -22,8 +22,7 @@ from preaudit.evidence.record import Record, encode
 from preaudit.gate import GateCount, meaning
 from preaudit.judge import Item, unreached
 from preaudit.observe import observe
-from preaudit.render.html import render_html
-from preaudit.render.junit import render_junit
+from preaudit.render.renderings import RENDERINGS, Told
 from preaudit.render.summary import Summary, summarise
 from preaudit.snapshot import Snapshot
 from preaudit.spool import Merged
@@ -162,11 +161,13 @@ class Run:
                 items_collected=len(items) + len(deselected), items_executed=len(items) - len(lost),
                 items_deselected=len(deselected), items_lost=len(lost), records=len(records),
                 verdicts={one.value: count.verdicts[one] for one in Verdict},
+                attested=sum(one.attestation is not None for one in records),
             ),
             waivers=audit.waivers.uses(records, self.plan.catalogue.table) if audit.waivers.entries else (),
+            attestations=audit.attestations.uses(records, self.plan.catalogue.table),
             gate=manifests.Gate(
                 exit_code=code.value, meaning=meaning(code), allow=tuple(sorted(self.plan.gate.allow)),
-                gate_severity=options.gate_severity or "",
+                gate_severity=options.gate_severity or "", manual_allowed=self.plan.gate.manual_allowed,
             ),
             run=manifests.Run(
                 id=uuid7(self._started), started=_time(self._started), finished=_time(finished),
@@ -198,12 +199,17 @@ class Run:
         self.pack.write("inputs/selection.json", manifests.pretty(choice))
         if self.plan.options.waivers:
             self.pack.write("inputs/waivers.yaml", Path(self.plan.options.waivers).read_bytes())
+        if self.plan.options.attestations:
+            self.pack.write("inputs/attestations.yaml", Path(self.plan.options.attestations).read_bytes())
 
     def _render(self, told: manifests.Manifest, records: Sequence[Record], summary: Summary) -> None:
-        self.pack.write("report.html", render_html(records, told, reports=data_folder("reports"), summary=summary))
-        hashed = _sha256(self.pack.path / RECORDS)
-        with (self.pack.path / "junit.xml").open("xb") as stream:
-            render_junit(records, told, stream, summary=summary, evidence_sha256=hashed)
+        material = Told(
+            records=records, manifest=told, summary=summary, records_sha256=_sha256(self.pack.path / RECORDS),
+            reports=data_folder("reports"), attachments=self.plan.options.junit_attachments,
+        )  # fmt: skip
+        for name, render in RENDERINGS.items():
+            with self.pack.create(name) as stream:
+                render(material, stream)
 
     def abandon(self) -> None:
         """Leave nothing behind."""

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from preaudit import yamlfile
-from preaudit.errors import UsageError
+from preaudit import declaration
 from preaudit.evidence.manifest import WaiverUse
 from preaudit.evidence.record import Record
 from preaudit.subjects.ref import Subject
 from preaudit.verdict import Verdict
 
 _TEXT = ("id", "requirement", "owner", "approver", "reason", "compensating_control", "approved_on", "expires")
-_KEYS = (*_TEXT, "subject", "observed")
-_SUBJECT = ("apiVersion", "kind", "namespace", "name", "uid", "within", "host", "port", "digest")
-_CLUSTER_KINDS = frozenset({
-    "ClusterRole", "ClusterRoleBinding", "Namespace", "Node", "PersistentVolume", "ValidatingWebhookConfiguration",
-    "MutatingWebhookConfiguration",
-})  # fmt: skip
 _NO_PIN = object()
 
 
@@ -31,8 +24,7 @@ class Waiver:
 
     Attributes:
         subject: keys of the subject that must all be equal; without ``within`` all of its containers are covered.
-        approved_on: first day on which it holds (UTC).
-        expires: last day on which it holds, to its end (UTC); at most a year after `approved_on`.
+        period: from the day of approval to the end of the last day.
         observed: the value that was accepted; the waiver holds for no other. `_NO_PIN` where none is pinned.
     """
 
@@ -43,21 +35,12 @@ class Waiver:
     approver: str
     reason: str
     compensating_control: str
-    approved_on: date
-    expires: date
+    period: declaration.Period
     observed: Any = field(default=_NO_PIN)
 
     def names(self, requirement: str, ref: Subject) -> bool:
         """Whether it is about this requirement and subject, whatever the date."""
-        found = {
-            "apiVersion": ref.api_version, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name,
-            "uid": ref.uid, "within": ref.within,
-        }  # fmt: skip
-        return self.requirement == requirement and all(found.get(key) == value for key, value in self.subject.items())
-
-    def in_force(self, today: date) -> bool:
-        """Whether the day lies between approval and expiry, both included."""
-        return self.approved_on <= today <= self.expires
+        return self.requirement == requirement and declaration.names(self.subject, ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +72,8 @@ class Waivers:
                 continue
             if ref.unverified:
                 note = f"waiver {waiver.id} does not hold: the owner is only what the pod claims"
-            elif not waiver.in_force(self.now.date()):
-                expired = self.now.date() > waiver.expires
-                when = f"expired at the end of {waiver.expires}" if expired else f"starts on {waiver.approved_on}"
-                note = f"waiver {waiver.id} does not hold: it {when} (UTC)"
+            elif not waiver.period.holds(self.now.date()):
+                note = f"waiver {waiver.id} does not hold: {waiver.period.excuse(self.now.date())}"
             elif waiver.observed is not _NO_PIN and waiver.observed != deciding:
                 note = f"waiver {waiver.id} does not hold: another value was accepted than the one found now"
             else:
@@ -114,9 +95,9 @@ class Waivers:
         today = self.now.date()
         if waiver.requirement not in known:
             state = "unknown"
-        elif today > waiver.expires:
+        elif today > waiver.period.last:
             state = "expired"
-        elif today < waiver.approved_on:
+        elif today < waiver.period.first:
             state = "future"
         elif waived:
             state = "live"
@@ -129,8 +110,8 @@ class Waivers:
         return WaiverUse(
             id=waiver.id, requirement=waiver.requirement, subject=waiver.subject, owner=waiver.owner,
             approver=waiver.approver, reason=waiver.reason, compensating_control=waiver.compensating_control,
-            approved_on=waiver.approved_on.isoformat(), expires=waiver.expires.isoformat(), state=state,
-            days_left=(waiver.expires - today).days, subjects=len(waived),
+            approved_on=waiver.period.first.isoformat(), expires=waiver.period.last.isoformat(), state=state,
+            days_left=waiver.period.days_left(today), subjects=len(waived),
         )  # fmt: skip
 
 
@@ -140,71 +121,15 @@ def load_waivers(path: Path, now: datetime) -> Waivers:
     Raises:
         UsageError: one sentence with file and line.
     """
-    document = yamlfile.load(path)
-    data = document.data
-    entries = data.get("waivers") if isinstance(data, dict) and data.keys() == {"waivers"} else None
-    if not isinstance(entries, list):
-        raise UsageError(f"{path}:1: a waiver file is a list under the one key 'waivers:'")
-    waivers: list[Waiver] = []
-    for index, entry in enumerate(entries):
-        try:
-            waiver = _waiver(entry, {one.id for one in waivers})
-        except UsageError as error:
-            raise UsageError(f"{path}:{document.line('waivers', index)}: {error}") from None
-        waivers.append(waiver)
-    return Waivers(tuple(waivers), now)
+    return Waivers(declaration.load(path, "waivers", _waiver), now)
 
 
-def _waiver(entry: Any, taken: set[str]) -> Waiver:
-    if not isinstance(entry, dict):
-        raise UsageError(f"a waiver is a mapping with {', '.join(_KEYS[:-1])}")
-    for key in entry:
-        if key not in _KEYS:
-            raise UsageError(f"unknown key {key!r} in a waiver; known are {', '.join(_KEYS)}")
-    for key in _TEXT:
-        if not isinstance(entry.get(key), str) or not entry[key].strip():
-            raise UsageError(f"the waiver needs {key}, as text")
-    if entry["id"] in taken:
-        raise UsageError(f"the id {entry['id']} is used twice; give each waiver its own")
-    subject = entry.get("subject")
-    if not isinstance(subject, dict) or not subject:
-        raise UsageError("the waiver needs subject, a mapping like {kind: DaemonSet, namespace: shop, name: agent}")
-    _check_subject(subject)
-    approved, expires = _day(entry, "approved_on"), _day(entry, "expires")
-    if not approved <= expires <= _a_year_after(approved):
-        raise UsageError(f"expires is {expires}; it must lie between approved_on ({approved}) and a year after it")
+def _waiver(entry: dict[str, Any]) -> Waiver:
+    declaration.check_keys(entry, "waiver", _TEXT, ("subject", "observed"))
+    example = "{kind: DaemonSet, namespace: shop, name: agent}"
     return Waiver(
         **{key: entry[key] for key in _TEXT if key not in ("approved_on", "expires")},
-        subject=dict(subject), approved_on=approved, expires=expires, observed=entry.get("observed", _NO_PIN),
-    )  # fmt: skip
-
-
-def _check_subject(subject: dict[Any, Any]) -> None:
-    for key, value in subject.items():
-        if key not in _SUBJECT:
-            raise UsageError(f"unknown key {key!r} in subject; known are {', '.join(_SUBJECT)}")
-        if not isinstance(value, (str, int)) or isinstance(value, bool) or (isinstance(value, str) and not value):
-            raise UsageError(f"subject.{key} must be text")
-        if isinstance(value, str) and key != "within" and any(mark in value for mark in "*?"):
-            raise UsageError(f"subject.{key} is {value!r}; a waiver names one subject exactly, wildcards are not taken")
-    kind = subject.get("kind")
-    wanted = {"Endpoint": ("host", "port"), "Image": ("digest",)}.get(
-        str(kind), ("name",) if kind in _CLUSTER_KINDS else ("namespace", "name")
+        subject=declaration.subject_of(entry, "waiver", example),
+        period=declaration.Period(declaration.day(entry, "approved_on"), declaration.day(entry, "expires")),
+        observed=entry.get("observed", _NO_PIN),
     )
-    for key in ("kind", *wanted):
-        if key not in subject:
-            raise UsageError(f"subject needs {key}" + (f" for a {kind}" if kind else ""))
-
-
-def _day(entry: dict[str, Any], key: str) -> date:
-    try:
-        return date.fromisoformat(entry[key])
-    except ValueError:
-        raise UsageError(f"{key} is {entry[key]!r}; write it like 2027-03-31") from None
-
-
-def _a_year_after(day: date) -> date:
-    try:
-        return day.replace(year=day.year + 1)
-    except ValueError:  # the 29th of February
-        return day.replace(year=day.year + 1, month=3, day=1)

@@ -118,6 +118,34 @@ class WaiverUse(msgspec.Struct, frozen=True, kw_only=True):
     subjects: int = 0
 
 
+class AttestationUse(msgspec.Struct, frozen=True, kw_only=True):
+    """An attestation of the attestation file and what became of it.
+
+    Attributes:
+        verdict: "pass" or "fail", as the person stated.
+        file_sha256: hash of the document that the statement rests on, "" where none is named.
+        state: live (used), expired, future, unused (no manual verdict is about its subject), unknown (no such
+            requirement).
+        days_left: whole days until the end of its last day, negative when expired.
+        subjects: number of records that it decided.
+    """
+
+    id: str
+    requirement: str
+    subject: dict[str, Any]
+    verdict: str
+    author: str
+    role: str
+    statement: str
+    file: str = ""
+    file_sha256: str = ""
+    attested_on: str
+    expires: str
+    state: str
+    days_left: int
+    subjects: int = 0
+
+
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """The counts that must add up: collected = executed + deselected, records = sum of the verdicts."""
 
@@ -129,6 +157,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     verdicts: dict[str, int]
     """Number of records by verdict; all six keys are present."""
+    attested: int = 0
+    """Of the records with pass or fail, those that rest on a person's attestation and not on something observed."""
 
     def __post_init__(self) -> None:
         """Counts that do not add up are a defect of the program, never a report."""
@@ -145,6 +175,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     meaning: str
     allow: tuple[str, ...] = ()
     gate_severity: str = ""
+    manual_allowed: bool = False
+    """The profile lets manual requirements pass without attestation."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +191,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     platform: str
     interrupted: bool = False
+    previous: str = ""
+    """sha256 of the manifest of the pack before this one, where it was named."""
+    nonce: str = ""
+    """What an auditor asked to be written into this very run."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +224,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: tuple[CatalogueEntry, ...]
     totals: Totals
     waivers: tuple[WaiverUse, ...]
+    attestations: tuple[AttestationUse, ...] = ()
     gate: Gate
     run: Run
     files: tuple[StoredFile, ...] = ()

@@ -8,8 +8,9 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, overload
+from typing import IO, Any, overload
 
 from preaudit.errors import UsageError
 from preaudit.evidence.record import Record, decode
@@ -44,8 +45,14 @@ class PackFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Write one file of the pack and bring it to the disk."""
-        with (self.path / name).open("xb") as stream:
+        with self.create(name) as stream:
             stream.write(content)
+
+    @contextmanager
+    def create(self, name: str) -> Iterator[IO[bytes]]:
+        """A new file of the pack; it is on the disk when the block ends."""
+        with (self.path / name).open("xb", buffering=2**20) as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
 

@@ -31,6 +31,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         source: "template", "pods", or the source's name.
         population: what was looked through, and how complete it was.
         note: what a reader should know beside the reason (a template that differs from its pods).
+        waiver: id of the waiver that holds, None where there is none.
+        attestation: id of the attestation that turned a manual verdict into this pass or fail: a person's word, not
+            something observed; every count tells it apart.
     """
 
     requirement: str
@@ -52,6 +55,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     population: str = ""
     note: str = ""
     waiver: str | None = None
+    attestation: str | None = None
 
     @property
     def sort_key(self) -> tuple[str, ...]:
@@ -66,11 +70,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             self.verdict.value,
             self.reason,
         )
-
-    @property
-    def closes_gate(self) -> bool:
-        """Whether this record alone keeps the gate closed (before ``--allow``): open at level fail."""
-        return self.level is Level.FAIL and self.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")

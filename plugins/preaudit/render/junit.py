@@ -13,7 +13,8 @@ from xml.etree import ElementTree as ET
 from junit_xml import TestCase, TestSuite
 
 from preaudit.evidence.record import Record, encode, in_order
-from preaudit.render.summary import RequirementSummary, Summary, closes_gate, summarise
+from preaudit.gate import GateRules
+from preaudit.render.summary import RequirementSummary, Summary, summarise
 from preaudit.render.text import cut, inert, plural, prose, record_name, value_text
 from preaudit.snapshot import parse_time
 from preaudit.verdict import Verdict
@@ -83,7 +84,8 @@ def render_junit(  # noqa: PLR0913 - all but three are rarely given
     by_requirement: dict[str, list[Record]] = {}
     for record in records:
         by_requirement.setdefault(record.requirement, []).append(record)
-    cases = {name: list(_grouped(found, manifest)) for name, found in by_requirement.items()}
+    gate = GateRules.of(manifest.gate)
+    cases = {name: list(_grouped(found, gate)) for name, found in by_requirement.items()}
     facts = _pack_facts(records, manifest, evidence_sha256)
     for fold in Fold:
         if fold is not Fold.EVERYTHING and _is_too_much(cases.values(), fold, most_bytes):
@@ -219,13 +221,13 @@ def _cases(requirement: RequirementSummary, found: Sequence[_Case], fold: Fold) 
         yield _folded_case(cases, name, classname)
 
 
-def _grouped(records: Sequence[Record], manifest: Manifest) -> Iterator[_Case]:
+def _grouped(records: Sequence[Record], gate: GateRules) -> Iterator[_Case]:
     """One case a subject, and one for each namespace's records that have none."""
     grouped: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
         grouped.setdefault(_identity(record), []).append(record)
     for found in grouped.values():
-        yield _case(found, manifest)
+        yield _case(found, gate)
 
 
 def _identity(record: Record) -> tuple[str, ...]:
@@ -235,18 +237,21 @@ def _identity(record: Record) -> tuple[str, ...]:
     return (record.namespace, subject.api_version, subject.kind, subject.namespace, subject.name, subject.uid)
 
 
-def _case(records: list[Record], manifest: Manifest) -> _Case:
+def _case(records: list[Record], gate: GateRules) -> _Case:
     """One subject's records; the decisive one is the worst of those that close the gate, else the worst."""
     ranked = records
     if len(records) > 1:
-        ranked = sorted(
-            records, key=lambda record: (not closes_gate(record, manifest.gate), record.verdict.rank, record.sort_key)
-        )
+        ranked = sorted(records, key=lambda record: (not _red(record, gate), record.verdict.rank, record.sort_key))
     return _Case(
-        name=_word(cut(record_name(ranked[0]), _NAME_CHARACTERS)),
+        name=_word(cut(record_name(ranked[0]), _NAME_CHARACTERS)) + (" (attested)" if ranked[0].attestation else ""),
         records=ranked,
-        closes=closes_gate(ranked[0], manifest.gate),
+        closes=_red(ranked[0], gate),
     )
+
+
+def _red(record: Record, gate: GateRules) -> bool:
+    """Whether a reader of JUnit shall see it as failure or error; what a person must attest is skipped there."""
+    return gate.opens(record) in {"fail", "unknown"}
 
 
 def _folds(case: _Case, fold: Fold) -> bool:

@@ -103,6 +103,8 @@ def _marks(record: Record) -> Iterator[str]:
         yield "owner not verified"
     if record.scope == "platform":
         yield "platform"
+    if record.attestation:
+        yield f"attested ({record.attestation}), not observed"
     if record.level is not Level.FAIL:
         yield f"level {record.level.value}"
 

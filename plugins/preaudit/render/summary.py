@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from preaudit.errors import UsageError
-from preaudit.evidence.manifest import CatalogueEntry, Control, Gate, Manifest
+from preaudit.evidence.manifest import CatalogueEntry, Control, Manifest
+from preaudit.gate import GateRules
 from preaudit.render.text import record_name
 from preaudit.render.unseen import Unseen, unseen_groups
 from preaudit.verdict import Level, Severity, Verdict
@@ -49,7 +50,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceCount:
-    """Passes and not-applicables of one requirement in one namespace: counted, not shown one by one."""
+    """Observed passes and not-applicables of one requirement in one namespace: counted, not shown one by one."""
 
     namespace: str
     passes: int
@@ -63,9 +64,9 @@ class RequirementSummary:
     Attributes:
         entry: its catalogue entry; made from its records where the catalogue has none.
         counts: its records by verdict.
-        open: its fail, unknown, manual and waived records, worst first, those that close the gate before others of the
-            same verdict, then in the order of the pack.
-        quiet: its passes and not-applicables by namespace, sorted.
+        open: its fail, unknown, manual and waived records, and the passes that rest on an attestation; worst first,
+            those that close the gate before others of the same verdict, then in the order of the pack.
+        quiet: its observed passes and its not-applicables by namespace, sorted.
         subjects: number of distinct subjects, whatever the verdict.
         population_sha256: hash of the sorted list of those subjects (see `population_hash`).
         failing_subjects: number of distinct subjects with a fail.
@@ -134,13 +135,6 @@ class Summary:
         return tuple(requirement for area in self.areas for requirement in area.requirements)
 
 
-def closes_gate(record: Record, gate: Gate) -> bool:
-    """Whether the record keeps the gate closed: open, at level fail, and at least as severe as the gate asks."""
-    if not record.closes_gate:
-        return False
-    return not gate.gate_severity or record.severity.rank <= Severity(gate.gate_severity).rank
-
-
 def population_hash(records: Iterable[Record]) -> str:
     """The sha256, in hex, of the distinct subjects: sorted lines ``apiVersion|kind|namespace|name|uid|within``."""
     lines = {
@@ -160,6 +154,7 @@ def summarise(records: Sequence[Record], manifest: Manifest) -> Summary:
     """
     counts = Counts.of(record.verdict for record in records)
     _reconcile(counts, manifest)
+    gate = GateRules.of(manifest.gate)
     grouped: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         grouped[record.requirement].append(record)
@@ -167,16 +162,16 @@ def summarise(records: Sequence[Record], manifest: Manifest) -> Summary:
     for name, found in grouped.items():
         if name not in entries:
             entries[name] = _entry_of(found[0])
-    requirements = [_requirement(entry, grouped.get(name, []), manifest.gate) for name, entry in entries.items()]
+    requirements = [_requirement(entry, grouped.get(name, []), gate) for name, entry in entries.items()]
     failing = sorted((one for one in requirements if one.fails), key=_by_weight)
     return Summary(
         counts=counts,
         areas=_areas(requirements),
         unseen=unseen_groups(records, manifest),
-        remedies=_remedies(failing, manifest.gate),
+        remedies=_remedies(failing, gate),
         failing=tuple(failing),
         lenient=sum(
-            record.verdict is Verdict.FAIL and not closes_gate(record, manifest.gate)
+            record.verdict is Verdict.FAIL and not gate.closes(record)
             for one in failing
             for record in one.fails
         ),
@@ -193,17 +188,17 @@ def _reconcile(counts: Counts, manifest: Manifest) -> None:
             )
 
 
-def _requirement(entry: CatalogueEntry, records: Sequence[Record], gate: Gate) -> RequirementSummary:
+def _requirement(entry: CatalogueEntry, records: Sequence[Record], gate: GateRules) -> RequirementSummary:
     quiet: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     opened: list[Record] = []
     for record in records:
-        if record.verdict is Verdict.PASS:
+        if record.verdict is Verdict.PASS and record.attestation is None:
             quiet[record.namespace][0] += 1
         elif record.verdict is Verdict.NOT_APPLICABLE:
             quiet[record.namespace][1] += 1
         else:
             opened.append(record)
-    opened.sort(key=lambda record: (record.verdict.rank, not closes_gate(record, gate), record.sort_key))
+    opened.sort(key=lambda record: (record.verdict.rank, not gate.closes(record), record.sort_key))
     return RequirementSummary(
         entry=entry,
         counts=Counts.of(record.verdict for record in records),
@@ -212,7 +207,7 @@ def _requirement(entry: CatalogueEntry, records: Sequence[Record], gate: Gate) -
         subjects=len({record_name(record) for record in records if record.subject}),
         population_sha256=population_hash(records),
         failing_subjects=len({record_name(record) for record in opened if record.verdict is Verdict.FAIL}),
-        closing=sum(closes_gate(record, gate) for record in opened),
+        closing=sum(gate.closes(record) for record in opened),
     )
 
 
@@ -235,7 +230,7 @@ def _areas(requirements: Iterable[RequirementSummary]) -> tuple[AreaSummary, ...
     )
 
 
-def _remedies(failing: Sequence[RequirementSummary], gate: Gate) -> tuple[Remedy, ...]:
+def _remedies(failing: Sequence[RequirementSummary], gate: GateRules) -> tuple[Remedy, ...]:
     """Group by the text of the fix; `failing` is sorted by weight, so that each group's first is its worst."""
     groups: dict[str, list[RequirementSummary]] = defaultdict(list)
     for requirement in failing:
@@ -246,7 +241,7 @@ def _remedies(failing: Sequence[RequirementSummary], gate: Gate) -> tuple[Remedy
             requirements=tuple(group),
             severity=min((one.entry.severity for one in group), key=lambda severity: severity.rank),
             subjects=len({record_name(record) for one in group for record in one.fails}),
-            closes_gate=any(closes_gate(record, gate) for one in group for record in one.fails),
+            closes_gate=any(gate.closes(record) for one in group for record in one.fails),
         )
         for fix, group in groups.items()
     ]

@@ -12,7 +12,7 @@ from rich.text import Text
 from preaudit.render.summary import COLUMNS, WORDS, RequirementSummary, Summary, summarise
 from preaudit.render.text import plural, prose, record_name, short_reason, shown
 from preaudit.snapshot import EVERYWHERE, Status, parse_time
-from preaudit.verdict import Verdict
+from preaudit.verdict import Level, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +71,7 @@ def render_terminal(  # noqa: PLR0913 - all but two by name
     _left_aside(page, manifest)
     page.blank()
     _sum(page, summary)
+    _attested(page, manifest)
     _foot(page, manifest, pack)
     return page.text()
 
@@ -231,7 +232,7 @@ def _requirement(page: _Page, requirement: RequirementSummary) -> None:
 
 def _lenient(requirement: RequirementSummary) -> str:
     """Why none of its fails closes the gate."""
-    levels = sorted({record.level.value for record in requirement.fails if not record.closes_gate})
+    levels = sorted({record.level.value for record in requirement.fails if record.level is not Level.FAIL})
     return f"(level {' and '.join(levels)})" if levels else "(below --gate-severity)"
 
 
@@ -248,7 +249,7 @@ def _subjects(page: _Page, subjects: list[tuple[str, list[Record]]], *, mixed: b
         row = Text(f"   {_fitted(name, name_width)}  ")
         if within_width:
             row.append(f"{_fitted(within, within_width)}  ", style="dim")
-        level = "" if records[0].closes_gate or not mixed else f"level {records[0].level.value}: "
+        level = "" if records[0].level is Level.FAIL or not mixed else f"level {records[0].level.value}: "
         page.line(row.append(level, style="dim").append(_told(short_reason(records[0]))))
     if len(subjects) > _MOST_SUBJECTS:
         page.line(Text(f"   … {plural(len(subjects) - _MOST_SUBJECTS, 'more subject')}", style="dim"))
@@ -341,6 +342,18 @@ def _sum(page: _Page, summary: Summary) -> None:
         note = "does not close the gate" if summary.lenient == 1 else "do not close the gate"
         text = f"of the {plural(counts[Verdict.FAIL], 'fail')}, {summary.lenient:,} {note} (level or --gate-severity)"
         page.wrapped(Text(text, style="dim"), first=3, indent=3)
+
+
+def _attested(page: _Page, manifest: Manifest) -> None:
+    number = manifest.totals.attested
+    if number:
+        text = f"{plural(number, 'verdict')} of these: attested by a person, not observed"
+        page.wrapped(Text(text, style="yellow"), first=3, indent=3)
+    lapsed = [one for one in manifest.attestations if one.state != "live"]
+    if lapsed:
+        named = ", ".join(f"{_told(one.id)} ({one.state})" for one in lapsed[:_MOST_GAPS])
+        rest = f" and {len(lapsed) - _MOST_GAPS:,} more" if len(lapsed) > _MOST_GAPS else ""
+        page.wrapped(Text(f"attestations that decide nothing: {named}{rest}", style="yellow"), first=3, indent=3)
 
 
 def _foot(page: _Page, manifest: Manifest, pack: str | None) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import START, preaudit
+
 OWN = '''
 from preaudit import requirement
 
@@ -25,22 +27,7 @@ def test_has_a_name(container):
 '''
 
 
-START = [sys.executable, "-c", "import sys; from preaudit.cli import main; sys.exit(main())"]
-# hypothesis' plugin takes a second at each start of pytest, and none of these runs needs it.
-os.environ["PYTEST_ADDOPTS"] = "-p no:hypothesispytest"
-
 SLOW = "    import time; open('started', 'w').close(); time.sleep(60)\n"
-
-
-def preaudit(*arguments, cwd, code=None, env=None):
-    """Run the command line in a process of its own."""
-    done = subprocess.run(
-        [*START, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
-        env=os.environ | (env or {}),
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr + done.stdout, done.stderr + done.stdout
-    assert code is None or done.returncode == code, done.stdout + done.stderr
-    return done
 
 
 def records(pack):

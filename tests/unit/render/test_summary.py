@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from preaudit.errors import UsageError
 from preaudit.evidence.manifest import Gate
 from preaudit.evidence.record import Subject
+from preaudit.gate import GateRules
 from preaudit.render.sources import source_looks
-from preaudit.render.summary import COLUMNS, closes_gate, population_hash, summarise
+from preaudit.render.summary import COLUMNS, population_hash, summarise
 from preaudit.snapshot import SourceStatus, Status
 from preaudit.verdict import Level, Verdict
 
@@ -36,7 +37,7 @@ def test_areas_requirements_and_gaps_all_sum_to_the_records(found):
         quiet = sum(part.passes + part.not_applicable for part in one.quiet)
         assert quiet + len(one.open) == one.counts.total
         assert all(record.verdict is Verdict.FAIL for record in one.fails)
-    closing = sum(closes_gate(one, manifest_for(found).gate) for one in found)
+    closing = sum(GateRules.of(manifest_for(found).gate).closes(one) for one in found)
     assert sum(one.closing for one in summary.requirements) == closing
 
 

@@ -1,0 +1,53 @@
+"""The renderings of a pack: pure functions of records and manifest, so each file of theirs can be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from preaudit.evidence.manifest import Manifest
+from preaudit.evidence.record import Record
+from preaudit.render.html import render_html
+from preaudit.render.junit import render_junit
+from preaudit.render.summary import Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What every rendering is made of.
+
+    Attributes:
+        records: the records of the pack.
+        manifest: its manifest without the files of the pack.
+        summary: what is counted, made once for all.
+        records_sha256: hash of records.jsonl.
+        reports: the folder of templates, style sheet and schemas.
+        attachments: the folder under which Jenkins finds the pack, None for no attachment marks.
+    """
+
+    records: Sequence[Record]
+    manifest: Manifest
+    summary: Summary
+    records_sha256: str
+    reports: Path
+    attachments: str | None = None
+
+
+def _html(told: Told, stream: IO[bytes]) -> None:
+    stream.write(render_html(told.records, told.manifest, reports=told.reports, summary=told.summary))
+
+
+def _junit(told: Told, stream: IO[bytes]) -> None:
+    render_junit(
+        told.records, told.manifest, stream, summary=told.summary, evidence_sha256=told.records_sha256,
+        attachments=told.attachments,
+    )  # fmt: skip
+
+
+RENDERINGS: dict[str, Callable[[Told, IO[bytes]], None]] = {
+    "report.html": _html,
+    "junit.xml": _junit,
+}
+"""File name in the pack, and what writes it."""
