@@ -9,6 +9,7 @@ from typing import IO
 
 from preaudit.evidence.manifest import Manifest
 from preaudit.evidence.record import Record
+from preaudit.render.hdf import render_hdf
 from preaudit.render.html import render_html
 from preaudit.render.junit import render_junit
 from preaudit.render.summary import Summary
@@ -46,8 +47,13 @@ def _junit(told: Told, stream: IO[bytes]) -> None:
     )  # fmt: skip
 
 
+def _hdf(told: Told, stream: IO[bytes]) -> None:
+    render_hdf(told.records, told.manifest, stream, summary=told.summary)
+
+
 RENDERINGS: dict[str, Callable[[Told, IO[bytes]], None]] = {
     "report.html": _html,
     "junit.xml": _junit,
+    "hdf.json": _hdf,
 }
 """File name in the pack, and what writes it."""
