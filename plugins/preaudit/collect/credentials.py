@@ -16,6 +16,7 @@ _MAX_LINES = 20_000
 
 _NAME = re.compile(
     r"pass(?:wd|word|wort|phrase|code)|(?:^|[_.\-])(?:pwd|pw|pass)(?:$|[_.\-])|secret|token|api[_.\-]?key"
+    r"|(?:require|master|root|admin|db|user|store|key|auth|sql|bind|ldap|smtp|mail|http|pg)(?:pass|pwd|pw)$|masterauth$"
     r"|access[_.\-]?key|private[_.\-]?key|signing[_.\-]?key|encryption[_.\-]?key|account[_.\-]?key|master[_.\-]?key"
     r"|shared[_.\-]?key|license[_.\-]?key|credential|connection[_.\-]?string|(?:^|[_.\-])dsn(?:$|[_.\-])"
     r"|(?:^|[_.\-])auth(?:$|[_.\-]?(?:key|code|hash))|dockerconfigjson|htpasswd|(?:^|[_.\-])bearer(?:$|[_.\-])"
@@ -42,26 +43,47 @@ _REFERENCE = re.compile(
 
 _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ("private-key", ("PRIVATE KEY",), re.compile(r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----")),
+    ("private-key", ("AGE-SECRET-KEY-", "PuTTY-User-Key-File"), re.compile(
+        r"AGE-SECRET-KEY-1[A-Z0-9]{16}|PuTTY-User-Key-File-\d:")),
     ("jwt", ("eyJ",), re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*")),
-    ("aws-key", ("AKIA", "ASIA"), re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
-    ("gcp-key", ("AIza",), re.compile(r"\bAIza[A-Za-z0-9_\-]{35}")),
+    ("encoded-credential", ("LS0tLS1CRUdJTi", "UFJJVkFURSBLRV", "BSSVZBVEUgS0VZ", "QUklWQVRFIEtFW", "ZXlKaGJHY2lPa",
+                            "ZXlKMGVYQWlPa", "eyJhdXRocyI6", "Y2xpZW50LWtleS1kYXRh", "NsaWVudC1rZXktZGF0Y",
+                            "jbGllbnQta2V5LWRhdG"), re.compile(
+        r"LS0tLS1CRUdJTi(?!BDRVJUSUZJQ0FUR|BQVUJMSUMgS0VZ)|UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW"
+        r"|ZXlKaGJHY2lPa|ZXlKMGVYQWlPa|eyJhdXRocyI6|Y2xpZW50LWtleS1kYXRh|NsaWVudC1rZXktZGF0Y|jbGllbnQta2V5LWRhdG")),
+    ("aws-key", ("AKIA", "ASIA", "ABIA", "ACCA"), re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b")),
+    ("gcp-key", ("AIza", "ya29.", "GOCSPX-"), re.compile(
+        r"\bAIza[A-Za-z0-9_\-]{35}|\bya29\.[A-Za-z0-9_\-]{20,}|\bGOCSPX-[A-Za-z0-9_\-]{20,}")),
     ("gcp-service-account", ("private_key",), re.compile(r"\"private_key(?:_id)?\"\s*:\s*\"[^\"]{8}")),
-    ("azure-key", ("AccountKey", "SharedAccessKey", "sig="), re.compile(
-        r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{20,}|[?&]sig=[A-Za-z0-9%+/]{20,}")),
+    ("azure-key", ("AccountKey", "SharedAccessKey", "sig=", "Q~"), re.compile(
+        r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{20,}|[?&]sig=[A-Za-z0-9%+/]{20,}"
+        r"|\b[A-Za-z0-9_~.\-]{3}\dQ~[A-Za-z0-9_~.\-]{31,34}")),
     ("github-token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"), re.compile(
         r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})")),
-    ("gitlab-token", ("glpat-",), re.compile(r"\bglpat-[A-Za-z0-9_\-]{16,}")),
-    ("slack-token", ("xox", "hooks.slack.com"), re.compile(
-        r"\bxox[abeoprs]-[A-Za-z0-9\-]{10,}|hooks\.slack\.com/services/[A-Za-z0-9/]{20,}")),
-    ("stripe-key", ("_live_",), re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}")),
+    ("gitlab-token", ("glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glsoat-", "glft-", "glimt-", "glagent-"),
+     re.compile(r"\bgl(?:pat|dt|rt|cbt|ptt|soat|ft|imt|agent)-[A-Za-z0-9_\-]{16,}")),
+    ("slack-token", ("xox", "xapp-", "hooks.slack.com"), re.compile(
+        r"\bxox[abeoprs]-[A-Za-z0-9\-]{10,}|\bxapp-\d-[A-Za-z0-9\-]{10,}"
+        r"|hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/]{20,}")),
+    ("stripe-key", ("k_live_", "k_test_", "whsec_"), re.compile(
+        r"\b[prs]k_(?:live|test)_[A-Za-z0-9]{16,}|\bwhsec_[A-Za-z0-9+/]{20,}")),
     ("npm-token", ("npm_",), re.compile(r"\bnpm_[A-Za-z0-9]{30,}")),
+    ("pypi-token", ("pypi-AgE",), re.compile(r"\bpypi-AgE[A-Za-z0-9_\-]{20,}")),
+    ("service-token", ("dckr_pat_", "hf_", "sk-", "SG.", "hvs.", "hvb.", "shpat_", "dop_v1_", "ATATT3", "dapi",
+                       "xkeysib-", "glsa_", "NRAK-", "PMAK-", "lin_api_", "sntrys_", "dp.st.", "rubygems_"),
+     re.compile(
+        r"\b(?:dckr_pat_[\w\-]{20,}|hf_[A-Za-z0-9]{30,}|sk-(?:ant-|proj-|svcacct-)?[A-Za-z0-9_\-]{32,}"
+        r"|SG\.[\w\-]{16,}\.[\w\-]{16,}|hv[sb]\.[\w\-]{20,}|shpat_[a-fA-F0-9]{32}|dop_v1_[a-f0-9]{40,}"
+        r"|ATATT3[\w\-=]{20,}|dapi[a-f0-9]{32}|xkeysib-[a-f0-9]{32,}|glsa_[A-Za-z0-9_]{20,}|NRAK-[A-Z0-9]{20,}"
+        r"|PMAK-[a-f0-9\-]{40,}|lin_api_[A-Za-z0-9]{30,}|sntrys_[A-Za-z0-9_=+/]{30,}|dp\.st\.[\w.\-]{30,}"
+        r"|rubygems_[a-f0-9]{40,})")),
     ("basic-auth", ("asic ", "earer "), re.compile(
         r"\b(?:[Bb]asic [A-Za-z0-9+/]{8,}={0,2}|[Bb]earer [\w.~+/\-]{12,})")),
 )  # fmt: skip
 """Rule, literals of which one must occur (a fast filter), pattern."""
 
 _ANY_LITERAL = re.compile("|".join(re.escape(literal) for _, literals, _ in _SHAPES for literal in literals))
-_ANY_WORD = re.compile("pass|secret|token|key|cred|pwd|auth|dsn", re.IGNORECASE)
+_ANY_WORD = re.compile("pass|secret|token|key|cred|pw|auth|dsn|bearer", re.IGNORECASE)
 """Without one of these no name says "credential"; two fast filters, as most values are ordinary."""
 
 SHAPE_LITERALS = tuple(literal.encode() for _, literals, _ in _SHAPES for literal in literals)
@@ -75,6 +97,20 @@ _JSON_PAIR = re.compile(r"\"([A-Za-z0-9_.\-]{2,128})\"\s*:\s*\"([^\"\\]{1,1024})
 _SHELL_PAIR = re.compile(r"(?:^|[\s;&|(?\"'])-{0,2}([A-Za-z_][A-Za-z0-9_.\-]{1,127})=(\"[^\"]*\"|'[^']*'|[^\s;&|)]+)")
 _SHELL_FLAG = re.compile(r"(?:^|\s)--?([A-Za-z][A-Za-z0-9_.\-]{1,127})\s+(\"[^\"]*\"|'[^']*'|[^\s;&|)\-][^\s;&|)]*)")
 _CURL_USER = re.compile(r"(?:^|\s)(?:-u|--user)[\s=]+[\"']?[^\s:\"']{1,64}:[^\s\"'$]{1,256}")
+_GREEDY_USERINFO = re.compile(
+    r"\b([A-Za-z][A-Za-z0-9+.\-]{0,30}://)(?:[^\s/?#@\"'<>]{1,512}@(?:[^\s/?#\"'<>@]{0,512}@){0,8}"
+    r"|[^\s/?#@:\"'<>]{0,256}:(?![0-9]{1,5}[/?#])[^\s\"'<>@]{1,512}@(?:[^\s/?#\"'<>@]{0,512}@){0,8})"
+)
+"""The second form is that of a password with an unescaped slash, the repetition that of one with an "@"."""
+_QUERY_NAMES = frozenset({"key", "sig", "signature", "sign", "code", "auth", "access", "apikey", "session", "sid", "pw"})
+_HEX = re.compile(r"[0-9a-fA-F]{32,}")
+_OPAQUE = re.compile(r"[A-Za-z0-9_+=!~$%^*\-]{20,4096}")
+_PLAIN = re.compile(
+    r"true|false|yes|no|on|off|null|none|enabled|disabled|optional|required|auto|[0-9]+(?:ms|s|m|h|d)|\*+|[0-9]"
+    r"|\$\([A-Za-z0-9_.\-]+\)|\$\{[A-Za-z0-9_]+\}|\$[A-Z_][A-Z0-9_]*|simple"
+    r"|/(?:etc|var|run|mnt|opt|tmp|usr|srv|home|dev|proc|secrets?|vault|config|certs?|keys?|data|app|root|pki)/[^\s:@]*",
+    re.IGNORECASE,
+)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -96,11 +132,13 @@ def shape_hits(text: str) -> list[str]:
     hits = (
         []
         if _ANY_LITERAL.search(scanned) is None
-        else [
-            rule
-            for rule, literals, pattern in _SHAPES
-            if any(literal in scanned for literal in literals) and pattern.search(scanned)
-        ]
+        else list(
+            dict.fromkeys(
+                rule
+                for rule, literals, pattern in _SHAPES
+                if any(literal in scanned for literal in literals) and pattern.search(scanned)
+            )
+        )
     )
     if "@" in scanned:
         if "://" in scanned and any(_counts(match[2]) for match in _USERINFO.finditer(scanned)):
@@ -167,8 +205,37 @@ def argument_hits(text: str) -> list[str]:
 
 
 def without_userinfo(text: str) -> str:
-    """The text with the userinfo of every URL in it replaced by ``REDACTED``."""
-    return _USERINFO.sub(r"\1REDACTED@", text)
+    """The text with the userinfo of every URL in it replaced by ``REDACTED``, up to the last "@" of the authority."""
+    return _GREEDY_USERINFO.sub(r"\1REDACTED@", text)
+
+
+def credential_in_query(text: str) -> bool:
+    """Whether a URL's query (or a path's) has a parameter that is named like a credential or is opaque."""
+    _, mark, query = text[:MAX_SCANNED].partition("?")
+    if not mark:
+        return False
+    pairs = (pair.partition("=") for pair in re.split(r"[&;#]", query, maxsplit=1000))
+    return any(
+        value and not mere_reference(value) and (name.lower() in _QUERY_NAMES or credential_name(name) or opaque(value))
+        for name, _, value in pairs
+    )
+
+
+def opaque(text: str) -> bool:
+    """Whether a word looks random: letters of both cases mixed with digits, or a long hexadecimal number."""
+    if len(text) < 20 or len(text) > 4096:
+        return False
+    if _HEX.fullmatch(text):
+        return True
+    if _OPAQUE.fullmatch(text) is None or entropy_class(text) != "high":
+        return False
+    digits = sum(char.isdigit() for char in text)
+    return digits >= 2 and any(char.islower() for char in text) and any(char.isupper() for char in text)
+
+
+def plain_value(value: str) -> bool:
+    """Whether the value of a flag named like a credential is none for sure: a switch, a variable, a mounted file."""
+    return _PLAIN.fullmatch(value.strip()) is not None
 
 
 def entropy_class(value: str) -> str:

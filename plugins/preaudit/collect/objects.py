@@ -5,17 +5,20 @@ Parts that are kept in clear pass as the bytes that came; only parts with values
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from preaudit.collect.credentials import shape_hits
 from preaudit.collect.podspec import PodSpecs, redact_pod_spec
 from preaudit.collect.redact import Redactor, escaped
 from preaudit.source import METADATA_KEPT, Source
+from preaudit.subjects.fields import types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 MAX_OBJECT = 16 * 2**20
 """Longest object that is kept, in bytes after redaction."""
@@ -23,6 +26,10 @@ MAX_OBJECT = 16 * 2**20
 Part = Raw | UnsetType
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder().decode
+_TIME = re.compile(rb'"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{5,20}(?:[Zz]|[+\-][0-9:]{4,5})?"')
+_NUMBER = re.compile(rb"[0-9]{1,19}")
+_VERSION = re.compile(rb'"[0-9]{0,20}"')
+_UID = re.compile(r"[A-Za-z0-9._:\-]{0,128}")
 _POD_SPEC_PATHS = {
     "Pod": (),
     "ReplicationController": ("template", "spec"),
@@ -50,6 +57,10 @@ class Metadata(Struct, omit_defaults=True):
     generation: Part = UNSET
     resourceVersion: Part = UNSET  # noqa: N815
 
+    def __repr__(self) -> str:
+        """Without labels and annotations, which are not redacted yet; tracebacks with local variables print this."""
+        return f"<Metadata of {self.namespace[:80]}/{self.name[:80]}>"
+
 
 class Item(Struct):
     """One object of a list; the fields that a source keeps are added by `item_type`."""
@@ -57,6 +68,10 @@ class Item(Struct):
     metadata: Metadata
     kind: str = ""
     apiVersion: str = ""  # noqa: N815
+
+    def __repr__(self) -> str:
+        """Only what it is, as nothing of it is redacted yet."""
+        return f"<{self.kind[:80]} {self.metadata.namespace[:80]}/{self.metadata.name[:80]}>"
 
 
 def item_type(source: Source) -> type[Item]:
@@ -164,18 +179,24 @@ class Lines:
             metadata.annotations = {escaped(key): value for key, value in kept.items()} or UNSET
         else:
             metadata.annotations = UNSET
-        metadata.labels = self._clear(metadata.labels)
-        metadata.ownerReferences = self._clear(metadata.ownerReferences)
+        metadata.labels = self._clear(metadata.labels, "{}")
+        metadata.ownerReferences = self._clear(metadata.ownerReferences, "[]OwnerReference")
+        metadata.creationTimestamp = _fitting(_TIME, metadata.creationTimestamp)
+        metadata.deletionTimestamp = _fitting(_TIME, metadata.deletionTimestamp)
+        metadata.generation = _fitting(_NUMBER, metadata.generation)
+        metadata.resourceVersion = _fitting(_VERSION, metadata.resourceVersion)
+        if not _UID.fullmatch(metadata.uid) or shape_hits(metadata.uid):
+            metadata.uid = ""
         return _ENCODE(metadata)
 
-    def _clear(self, part: Part) -> Part:
+    def _clear(self, part: Part, schema: str) -> Part:
         """A part of the metadata that is kept in clear, screened; an explicit null is left out."""
         if part is UNSET:
             return UNSET
         raw = bytes(part)
         if raw == b"null":
             return UNSET
-        screened = self.redactor.raw(raw)
+        screened = self.redactor.raw(raw, schema)
         return part if screened is raw else Raw(screened)
 
     def _part(self, name: str, raw: bytes) -> bytes:
@@ -183,16 +204,15 @@ class Lines:
         kind = self.source.kind
         if name == "spec" and kind == "Pod":
             return self._pod_specs.redact(raw)
+        schema = types()[kind].get(name, "")
         change: Callable[[Any], Any] | None = None
         if name == "spec" and kind in _POD_SPEC_PATHS:
             change = self._controller_spec
         elif name in {"data", "binaryData"}:
             change = self.redactor.values
-        elif name == "status" and b'"message":' in raw:
-            change = self._status
         elif name == "spec" and kind == "PersistentVolume":
             change = self._volume
-        return self.redactor.raw(raw) if change is None else self.redactor.changed(raw, change)
+        return self.redactor.raw(raw, schema) if change is None else self.redactor.changed(raw, change, schema)
 
     def _controller_spec(self, spec: Any) -> Any:
         if not isinstance(spec, dict):
@@ -209,26 +229,21 @@ class Lines:
             parent = child
         if path[-1] in parent:
             parent[path[-1]] = redact_pod_spec(self.redactor, parent[path[-1]])
-        for claim in spec.get("volumeClaimTemplates") or ():
+        claims = spec.get("volumeClaimTemplates")
+        for claim in claims if isinstance(claims, list) else ():
             if isinstance(claim, dict):
                 _template_metadata(self.redactor, claim)
         return spec
 
-    def _status(self, status: Any) -> Any:
-        """Messages of conditions quote what programs said: they become tokens."""
-        if isinstance(status, dict):
-            for condition in _mappings(status.get("conditions")):
-                if condition.get("message"):
-                    condition["message"] = self.redactor.token(condition["message"])
-        return status
-
     def _volume(self, spec: Any) -> Any:
-        if isinstance(spec, dict):
-            for kind, key in (("csi", "volumeAttributes"), ("flexVolume", "options")):
-                source = spec.get(kind)
-                if isinstance(source, dict) and key in source:
-                    source[key] = self.redactor.values(source[key])
+        if isinstance(spec, dict) and "mountOptions" in spec:
+            spec["mountOptions"] = self.redactor.arguments(spec["mountOptions"])  # CIFS takes its password there
         return spec
+
+
+def _fitting(form: re.Pattern[bytes], part: Part) -> Part:
+    """A field that the API server fills in; files may have anything there, which is left out."""
+    return part if part is not UNSET and form.fullmatch(bytes(part)) else UNSET
 
 
 def _template_metadata(redactor: Redactor, template: dict[str, Any]) -> None:
@@ -244,6 +259,3 @@ def _template_metadata(redactor: Redactor, template: dict[str, Any]) -> None:
         kept["annotations"] = redactor.token(annotations)
     template["metadata"] = kept
 
-
-def _mappings(items: Any) -> Iterable[dict[str, Any]]:
-    return (item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()

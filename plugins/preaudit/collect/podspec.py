@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-_VOLUME_PARAMETERS = {"csi": "volumeAttributes", "flexVolume": "options"}
 
 _NODE_NAME = re.compile(rb'"nodeName":("[A-Za-z0-9.\-]{1,253}")')
 _AFFINITY = b'"values":[%b]'
@@ -26,14 +25,15 @@ _MAX_CACHED_BYTES = 32 * 2**20
 
 
 def redact_pod_spec(redactor: Redactor, spec: Any) -> Any:
-    """A pod's ``spec`` with environment values, credentials in commands and header values replaced; in place."""
+    """A pod's ``spec`` with environment values, credentials in commands and header values replaced; in place.
+
+    What depends on one value and its field alone is left to `Redactor.kept`.
+    """
     if not isinstance(spec, dict):
         return None if spec is None else redactor.token(spec)
     for key in _CONTAINERS:
         if key in spec:
             spec[key] = _each(redactor, spec[key], _container)
-    if "volumes" in spec:
-        spec["volumes"] = _each(redactor, spec["volumes"], _volume)
     return spec
 
 
@@ -47,9 +47,11 @@ def _each(redactor: Redactor, items: Any, change: Callable[[Redactor, dict[str, 
 
 
 def _container(redactor: Redactor, container: dict[str, Any]) -> dict[str, Any]:
-    for key in ("command", "args"):
-        if key in container:
-            container[key] = redactor.arguments(container[key])
+    command = container.get("command")
+    if "args" in container:
+        container["args"] = redactor.arguments(container["args"], command)
+    if "command" in container:
+        container["command"] = redactor.arguments(command)
     if "env" in container:
         container["env"] = _each(redactor, container["env"], _variable)
     for key in _PROBES:
@@ -84,19 +86,9 @@ def _handler(redactor: Redactor, handler: Any) -> Any:
     if isinstance(request, dict):
         if "httpHeaders" in request:
             request["httpHeaders"] = _each(redactor, request["httpHeaders"], _variable)
-        if isinstance(request.get("path"), str) and "=" in request["path"]:
-            request["path"] = redactor.arguments([request["path"]])[0]
     elif request is not None:
         handler["httpGet"] = redactor.token(request)
     return handler
-
-
-def _volume(redactor: Redactor, volume: dict[str, Any]) -> dict[str, Any]:
-    for kind, key in _VOLUME_PARAMETERS.items():
-        source = volume.get(kind)
-        if isinstance(source, dict) and key in source:
-            source[key] = redactor.values(source[key])
-    return volume
 
 
 class PodSpecs:
@@ -148,4 +140,4 @@ class PodSpecs:
         return redacted
 
     def _redact(self, raw: bytes) -> bytes:
-        return self._redactor.changed(raw, lambda spec: redact_pod_spec(self._redactor, spec))
+        return self._redactor.changed(raw, lambda spec: redact_pod_spec(self._redactor, spec), "PodSpec")

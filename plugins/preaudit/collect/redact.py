@@ -10,11 +10,13 @@ from __future__ import annotations
 import hmac
 import re
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from preaudit.collect import credentials
+from preaudit.collect import commandline, credentials
+from preaudit.subjects.fields import PER_REPLICA, types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,23 +25,32 @@ MARK = "$redacted"
 ESCAPE = "$escaped:"
 POLICY = "preaudit.redaction/1"
 
-_ANNOTATIONS_IN_CLEAR = (
-    "seccomp.security.alpha.kubernetes.io/", "container.seccomp.security.alpha.kubernetes.io/",
-    "container.apparmor.security.beta.kubernetes.io/", "apparmor.security.beta.kubernetes.io/",
-    "pod-security.kubernetes.io/", "kubernetes.io/config.", "kubernetes.io/psp", "kubernetes.io/created-by",
-    "kubernetes.io/service-account.", "kubernetes.io/enforce-mountable-secrets", "kubernetes.io/limit-ranger",
-    "kubernetes.io/ingress.class", "deployment.kubernetes.io/", "deprecated.daemonset.template.generation",
-    "rbac.authorization.kubernetes.io/", "batch.kubernetes.io/", "controller.kubernetes.io/",
-    "cluster-autoscaler.kubernetes.io/", "node.alpha.kubernetes.io/", "volumes.kubernetes.io/",
-    "volume.beta.kubernetes.io/", "volume.kubernetes.io/", "pv.kubernetes.io/", "storageclass.kubernetes.io/",
-    "scheduler.alpha.kubernetes.io/", "endpoints.kubernetes.io/", "kubeadm.alpha.kubernetes.io/",
-    "security.alpha.kubernetes.io/", "service.beta.kubernetes.io/", "control-plane.alpha.kubernetes.io/",
-    "meta.helm.sh/", "helm.sh/", "app.kubernetes.io/",
+_ANNOTATIONS_IN_CLEAR = frozenset({
+    "seccomp.security.alpha.kubernetes.io/pod", "kubernetes.io/config.source", "kubernetes.io/config.mirror",
+    "kubernetes.io/config.hash", "kubernetes.io/config.seen", "kubernetes.io/psp", "kubernetes.io/ingress.class",
+    "kubernetes.io/service-account.name", "kubernetes.io/service-account.uid", "kubernetes.io/enforce-mountable-secrets",
+    "deployment.kubernetes.io/revision", "deployment.kubernetes.io/desired-replicas",
+    "deployment.kubernetes.io/max-replicas", "deprecated.daemonset.template.generation",
+    "rbac.authorization.kubernetes.io/autoupdate", "batch.kubernetes.io/job-tracking",
+    "batch.kubernetes.io/cronjob-scheduled-timestamp", "controller.kubernetes.io/pod-deletion-cost",
+    "cluster-autoscaler.kubernetes.io/safe-to-evict", "node.alpha.kubernetes.io/ttl",
+    "volumes.kubernetes.io/controller-managed-attach-detach", "volume.beta.kubernetes.io/storage-class",
+    "volume.beta.kubernetes.io/storage-provisioner", "volume.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/selected-node", "pv.kubernetes.io/provisioned-by", "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller", "storageclass.kubernetes.io/is-default-class",
+    "scheduler.alpha.kubernetes.io/critical-pod", "kubeadm.alpha.kubernetes.io/cri-socket",
+    "kubeadm.kubernetes.io/etcd.advertise-client-urls", "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint",
+    "meta.helm.sh/release-name", "meta.helm.sh/release-namespace", "helm.sh/hook", "helm.sh/hook-weight",
+    "helm.sh/resource-policy",
+})  # fmt: skip
+_ANNOTATION_PREFIXES_IN_CLEAR = (
+    "container.seccomp.security.alpha.kubernetes.io/", "container.apparmor.security.beta.kubernetes.io/",
+    "pod-security.kubernetes.io/",
 )  # fmt: skip
 """Annotations whose values are judged or identify; any other value is replaced by a token."""
 _ANNOTATIONS_DROPPED = frozenset({"kubectl.kubernetes.io/last-applied-configuration"})
 
-_WALK_ANYWAY = (b"$redacted", b"$escaped", b"\\u00", b"\\ud", b"\\uD", *credentials.SHAPE_LITERALS)
+_WALK_ANYWAY = (b"$redacted", b"$escaped", b"\\u00", b"\\ud", b"\\uD", b"\\/", *credentials.SHAPE_LITERALS)
 MAX_DEPTH = 100
 """Deepest nesting that is kept; no field of the API comes near it, and readers recurse."""
 _BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
@@ -67,7 +78,7 @@ class Redactor:
             raise ValueError("the redaction key must have at least 16 bytes")
         self._keyed = hmac.new(key, digestmod="sha256")
         self.counts: Counter[str] = Counter()
-        self._plain: set[bytes] = set()
+        self._plain: set[tuple[str | None, bytes]] = set()
         """Short parts that need no look; replicas repeat their labels and owners."""
         self._known: dict[tuple[str, str], Mark] = {}
 
@@ -109,7 +120,7 @@ class Redactor:
         """A mapping (ConfigMap data, parameters of a volume) with every value replaced by its token."""
         if not isinstance(mapping, dict):
             return None if mapping is None else self.token(mapping)
-        return {key: self.token(value, name=key) for key, value in mapping.items()}
+        return {self.key(key): self.token(value, name=key) for key, value in mapping.items()}
 
     def annotations(self, annotations: Mapping[str, Any]) -> dict[str, Any]:
         """Annotations: the known ones in clear unless they hold a credential, the rest as tokens."""
@@ -117,11 +128,18 @@ class Redactor:
         for key, value in annotations.items():
             if key in _ANNOTATIONS_DROPPED:
                 self.counts["dropped: last-applied-configuration"] += 1
-            elif key.startswith(_ANNOTATIONS_IN_CLEAR) and isinstance(value, str) and len(value) <= 4096:
-                kept[key] = self.string(value)
+            elif _annotation_in_clear(key) and isinstance(value, str) and len(value) <= 1024:
+                kept[self.key(key)] = self.string(value)
             else:
-                kept[key] = self.token(value, name=key.rpartition("/")[2])
+                kept[self.key(key)] = self.token(value, name=key.rpartition("/")[2])
         return kept
+
+    def key(self, key: str) -> str:
+        """A key of a free mapping, which holds a value only where somebody mistook it for one."""
+        if len(key) >= 16 and credentials.shape_hits(key):
+            self.counts["keys"] += 1
+            return f"redacted-{self._mark(key, [])[MARK]['token']}"
+        return key
 
     def string(self, text: str) -> Any:
         """A string that is kept in clear, unless its form is that of a credential; URLs lose their userinfo."""
@@ -131,40 +149,76 @@ class Redactor:
                 self.counts["url-userinfo"] += 1
                 text = bare
         hits = [hit for hit in credentials.shape_hits(text) if hit != "url-userinfo"]
+        if not hits and "?" in text and credentials.credential_in_query(text):
+            hits = ["credential-in-query"]
+        if not hits and (" " in text or "\n" in text):
+            hits = credentials.text_hits(text)
         return self.token(text, hits=hits) if hits else text
 
-    def arguments(self, arguments: Any) -> Any:
-        """The elements of ``command`` or ``args``: kept, unless they look like credentials."""
+    def named(self, name: str, value: Any) -> Any:
+        """A value of a free mapping that is kept in clear (a label, an option), unless its name or form forbids it."""
+        if not isinstance(value, str):
+            return self.opaque(value)
+        tail = name.rpartition("/")[2]
+        if credentials.opaque(value) or (credentials.credential_name(tail) and not credentials.plain_value(value)):
+            return self.token(value, name=tail)
+        return self.string(value)
+
+    def opaque(self, node: Any) -> Any:
+        """A value of a shape that nobody foresaw: its structure, with every text and number in it replaced."""
+        if isinstance(node, Mark) or node is None or isinstance(node, bool):
+            return node
+        if isinstance(node, dict):
+            return {escaped(self.key(key)): self.opaque(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [self.opaque(value) for value in node]
+        return self.token(node)
+
+    def arguments(self, arguments: Any, before: Any = ()) -> Any:
+        """The elements of ``command`` or ``args``: kept, unless they look like credentials.
+
+        Args:
+            arguments: the elements; anything but a list becomes a token.
+            before: the elements that stand before them on the command line (``command`` for ``args``).
+        """
         if not isinstance(arguments, list):
             return None if arguments is None else self.token(arguments)
-        kept: list[Any] = []
-        expects_credential = ""
-        for element in arguments:
-            if not isinstance(element, str):
-                kept.append(self.token(element))
-                expects_credential = ""
-                continue
-            flag, equals, value = element.partition("=") if element.startswith("-") else ("", "", "")
-            if expects_credential and not element.startswith("-") and not credentials.mere_reference(element):
-                hits = sorted({"credential-flag", *credentials.argument_hits(element)})
-                kept.append(self.token(element, hits=hits, flag=expects_credential))
-            elif equals and " " not in flag and len(flag) <= 128:
-                kept.append(self._flag(element, flag, value))
-            else:
-                kept.append(self._argument(element))
-            bare_flag = element.startswith("-") and not equals and credentials.credential_name(element)
-            expects_credential = element if bare_flag else ""
-        return kept
+        elements = [*(before if isinstance(before, list) else ()), *arguments]
+        return [self._element(elements, index) for index in range(len(elements) - len(arguments), len(elements))]
+
+    def _element(self, elements: list[Any], index: int) -> Any:
+        element = elements[index]
+        if isinstance(element, Mark):
+            return element
+        if not isinstance(element, str):
+            return self.token(element)
+        previous = elements[index - 1] if index and isinstance(elements[index - 1], str) else ""
+        programs = [one.rpartition("/")[2] for one in elements[:index] if isinstance(one, str)]
+        if commandline.is_script(programs, previous, element):
+            return self.token(element, hits=credentials.argument_hits(element))
+        flag, equals, value = element.partition("=") if element.startswith("-") else ("", "", "")
+        why = commandline.value_of(programs, previous, element)
+        if why is not None:
+            hits = sorted({*why, *credentials.argument_hits(element)})
+            return self.token(element, hits=hits, flag=previous if previous.startswith("-") else "")
+        if equals and " " not in flag and len(flag) <= 128:
+            return self._flag(element, flag, value)
+        return self._argument(element, commandline.glued(programs, element))
 
     def _flag(self, element: str, flag: str, value: str) -> Any:
         hits = set(credentials.argument_hits(value))
         if credentials.credential_name(flag) and not credentials.mere_reference(value):
             hits.add("credential-flag")
-        return self.token(value, hits=sorted(hits), flag=flag) if hits else element
+        doubtful = credentials.credential_name(flag) and not credentials.plain_value(value)
+        if hits or doubtful or commandline.doubtful(value) or (flag == "--from-literal" and "=" in value):
+            return self.token(value, hits=sorted(hits), flag=flag)
+        return element
 
-    def _argument(self, element: str) -> Any:
+    def _argument(self, element: str, glued: str) -> Any:
         hits = credentials.argument_hits(element)
-        return self.token(element, hits=hits) if hits else element
+        if glued:
+            return self.token(element[len(glued):], hits=sorted({*hits, "credential-flag"}), flag=glued)
+        return self.token(element, hits=hits) if hits or commandline.doubtful(element) else element
 
     def tree(self, node: Any) -> Any:
         """Any JSON value with reserved keys escaped and credentials of a known form replaced."""
@@ -173,27 +227,161 @@ class Redactor:
         if isinstance(node, dict):
             if isinstance(node, Mark):
                 return node
-            return {escaped(key): self.tree(value) for key, value in node.items()}
+            return {
+                escaped(self.key(key)): self.opaque(value)
+                if key in _HEADERS
+                else self.named(key, value) if isinstance(value, str) else self.tree(value)
+                for key, value in node.items()
+            }
         if isinstance(node, list):
             return [self.tree(value) for value in node]
         return node
 
-    def raw(self, raw: bytes) -> bytes:
-        """An encoded JSON value that is kept in clear: as it is, unless something in it needs a look."""
-        if raw in self._plain:
+    def kept(self, node: Any, schema: str) -> Any:
+        """A value as the API's type `schema` allows it: known fields by their type, all else as tokens.
+
+        Args:
+            node: the decoded value; marks of ours are left as they are.
+            schema: "" a plain value, "Type" an object, "[]Type" a list of them, "{}" a free mapping, "[]" a list of
+                plain values (the notation of `preaudit.subjects.fields.types`).
+        """
+        if node is None or isinstance(node, Mark):
+            return node
+        if schema.startswith("[]"):
+            inner = schema[2:]
+            return [self.kept(one, inner) for one in node] if isinstance(node, list) else self.opaque(node)
+        if not schema:
+            if isinstance(node, str):
+                return self.string(node)
+            return self.opaque(node) if isinstance(node, (dict, list)) else node
+        if not isinstance(node, dict):
+            return self.opaque(node)
+        if schema == "{}":
+            return {escaped(self.key(key)): self.named(key, value) if isinstance(value, str)
+                    else self._free(value) for key, value in node.items()}  # fmt: skip
+        return self._object(node, schema)
+
+    def _free(self, value: Any) -> Any:
+        """A value of a free mapping that is no text: a quantity, a switch, or something that nobody foresaw."""
+        return value if isinstance(value, (int, float, Mark)) or value is None else self.opaque(value)
+
+    def _object(self, node: dict[str, Any], schema: str) -> dict[str, Any]:
+        fields = _types().get(schema, {})
+        found: dict[str, Any] = {}
+        for key, value in node.items():
+            inner = fields.get(key)
+            if inner is None:
+                self.counts["unknown fields"] += 1
+                found[key if _FIELD.fullmatch(key) else f"redacted-{self.token(key)[MARK]['token']}"] = self.token(value)
+            elif isinstance(value, str) and (special := _SPECIAL.get((schema, key)) or _SPECIAL.get(("", key))):
+                found[key] = special(self, value)
+            elif (schema, key) in _VALUES:
+                found[key] = self.values(value)
+            else:
+                found[key] = self.kept(value, inner)
+        key = node.get("key")
+        if schema in _EXPRESSIONS and isinstance(key, str) and isinstance(found.get("values"), list):
+            found["values"] = [self.named(key, value) for value in node["values"]]
+        return found
+
+    def raw(self, raw: bytes, schema: str | None = None) -> bytes:
+        """An encoded JSON value that is kept in clear: as it is, unless something in it needs a change.
+
+        Args:
+            raw: the value.
+            schema: its type (see `kept`); None for what has none.
+        """
+        if (schema, raw) in self._plain:
             return raw
         check_depth(raw)
-        if needs_look(raw):
-            return _ENCODE(self.tree(_DECODE(raw)))
+        if schema is None and not needs_look(raw):
+            return self._remember(schema, raw)
+        node = _DECODE(raw)
+        changed = self.tree(node) if schema is None else self.kept(node, schema)
+        return self._remember(schema, raw) if changed == node else _ENCODE(changed)
+
+    def _remember(self, schema: str | None, raw: bytes) -> bytes:
         if len(raw) <= _MAX_KNOWN_LENGTH and len(self._plain) < _MAX_KNOWN:
-            self._plain.add(raw)
+            self._plain.add((schema, raw))
         return raw
 
-    def changed(self, raw: bytes, change: Callable[[Any], Any]) -> bytes:
+    def changed(self, raw: bytes, change: Callable[[Any], Any], schema: str) -> bytes:
         """An encoded JSON value after `change`; what `change` leaves is screened like everything kept."""
         check_depth(raw)
-        node = change(_DECODE(raw))
-        return _ENCODE(self.tree(node) if needs_look(raw) else node)
+        return _ENCODE(self.kept(change(_DECODE(raw)), schema))
+
+    def __repr__(self) -> str:
+        """Neither the key nor a value; tracebacks with local variables print this."""
+        return f"<Redactor, {self.counts.total()} redactions>"
+
+    __reduce__ = None  # type: ignore[assignment]  # never pickled: the key stays in this process
+
+
+def _annotation_in_clear(key: str) -> bool:
+    return key in _ANNOTATIONS_IN_CLEAR or key.startswith(_ANNOTATION_PREFIXES_IN_CLEAR)
+
+
+@cache
+def _types() -> dict[str, dict[str, str]]:
+    """The API's fields by type, the allow-list of everything that is kept."""
+    table = dict(types())
+    table["PodSpec"] = {**table["PodSpec"], **dict.fromkeys(PER_REPLICA, "")}
+    return table
+
+
+def _message(redactor: Redactor, text: str) -> Any:
+    """Messages of conditions quote what programs said."""
+    return redactor.token(text) if text else text
+
+
+def _name(_: Redactor, text: str) -> Any:
+    """Names of objects stay, whatever they look like: they say what is meant, and the leak scan lists them."""
+    return text
+
+
+def _url(redactor: Redactor, text: str) -> Any:
+    """A webhook's URL: some services write the credential into its path."""
+    kept = redactor.string(text)
+    if isinstance(kept, str) and ("?" in kept or any(credentials.opaque(part) for part in kept.split("/"))):
+        return redactor.token(kept, hits=["credential-in-query"])
+    return kept
+
+
+def _path(redactor: Redactor, text: str) -> Any:
+    """The path of a probe's request; its query is nobody's business."""
+    if "?" in text or any(credentials.opaque(part) for part in text.split("/")):
+        return redactor.token(text, hits=credentials.argument_hits(text))
+    return redactor.string(text)
+
+
+def _image(redactor: Redactor, text: str) -> Any:
+    """An image reference; registries take no user in it, but people write one."""
+    before, at, after = text.rpartition("@")
+    if at and after.startswith("sha") and ":" in after:
+        before, at, after = before.rpartition("@")
+    return redactor.string(f"REDACTED@{text[len(before) + 1:]}" if at else text)
+
+
+_SPECIAL: dict[tuple[str, str], Callable[[Redactor, str], Any]] = {
+    ("", "message"): _message,
+    ("WebhookClientConfig", "url"): _url,
+    ("HTTPGetAction", "path"): _path,
+    **{(kind, "image"): _image for kind in ("Container", "EphemeralContainer")},
+    **{(kind, key): _name for kind in ("OwnerReference", "RoleRef", "Subject") for key in ("name", "namespace")},
+    **{("PodSpec", key): _name for key in ("serviceAccountName", "serviceAccount", "nodeName")},
+}
+"""Texts that need more than the common look, by type ("" for any) and field."""
+_VALUES = frozenset({
+    ("ConfigMap", "data"), ("ConfigMap", "binaryData"), ("CSIVolumeSource", "volumeAttributes"),
+    ("CSIPersistentVolumeSource", "volumeAttributes"), ("FlexVolumeSource", "options"),
+    ("FlexPersistentVolumeSource", "options"), ("PodCertificateProjection", "userAnnotations"),
+    ("KubeletConfig", "staticPodURLHeader"),
+})  # fmt: skip
+"""Free mappings of which every value becomes a token."""
+_EXPRESSIONS = frozenset({"LabelSelectorRequirement", "NodeSelectorRequirement"})
+_HEADERS = frozenset({"staticPodURLHeader", "httpHeaders"})
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
+"""The form of a field's name."""
 
 
 def check_depth(encoded: bytes) -> None:
@@ -215,7 +403,7 @@ def needs_look(raw: bytes) -> bool:
     for literal in _WALK_ANYWAY:
         if literal in raw:
             return True
-    return b"@" in raw and b"://" in raw
+    return (b"@" in raw and b"://" in raw) or b"?" in raw
 
 
 def escaped(key: str) -> str:

@@ -115,7 +115,7 @@ def test_keys_of_a_known_form_are_found_wherever_they_stand(rule):
         "--tls-cipher-suites=TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "--authorization-mode=Node,RBAC",
         "--encryption-provider-config=/etc/e.yaml", "--token-ttl=24h", "--secret-name=db", "--password-file=/run/p",
         "--client-ca-file=/etc/kubernetes/pki/ca.crt", "--etcd-servers=https://127.0.0.1:2379", "sh", "-c",
-        "--audit-log-maxage=30", "--password=$(PASSWORD)", "echo hello && sleep 5", "--api-token-url=https://x/y",
+        "--audit-log-maxage=30", "--password=$(PASSWORD)", "hello world", "--api-token-url=https://x/y",
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
     ],
 )  # fmt: skip
