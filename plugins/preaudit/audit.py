@@ -15,7 +15,7 @@ from preaudit.gate import GateRules, parse_allow, parse_severity
 from preaudit.judge import Item, items_of, judge
 from preaudit.options import Options, words
 from preaudit.parameter import Policy
-from preaudit.profile import Profile, load_profile, matching, unknown_requirement
+from preaudit.profile import Layer, Profile, load_profile, matching, unknown_requirement
 from preaudit.requirement import ACTIVE_GROUPS, Requirement
 from preaudit.rules import CORE, Rules
 from preaudit.snapshot import Snapshot, parse_time
@@ -93,8 +93,13 @@ class Plan:
         return (f"{left} requirements of the profile were left out by {' and '.join(given)}",) if left else ()
 
 
-def make_plan(options: Options, own_paths: Sequence[Path]) -> Plan:
+def make_plan(options: Options, own_paths: Sequence[Path], layers: Sequence[Layer] | None = None) -> Plan:
     """Load suites and profile, and check every option that can be checked before collecting.
+
+    Args:
+        options: as given.
+        own_paths: suites of a user's own.
+        layers: the files of the profile where they are known already, the named one first.
 
     Raises:
         UsageError: one sentence, with file and line where there is a file.
@@ -115,7 +120,7 @@ def make_plan(options: Options, own_paths: Sequence[Path]) -> Plan:
     known = load_own(own_paths, load_builtin()) if options.no_builtin else catalogue
     profile = load_profile(
         options.profile, data_folder("profiles"), known.requirements, known.parameters,
-        overrides=options.set or (), own=own,
+        overrides=options.set or (), own=own, layers=layers,
     )  # fmt: skip
     gate = GateRules(
         parse_allow(options.allow), parse_severity(options.gate_severity), profile.settings["manual"] == "allow"

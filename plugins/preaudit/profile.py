@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +31,8 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 questions that files cannot answer, and what a hidden control plane is."""
 _KEYS = ("profile", "title", "version", "extends", "requirements", "levels", "active", "parameters", *SETTINGS)
 _MAX_LAYERS = 8
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+"""A profile's name is a part of a file name in the pack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ def load_profile(  # noqa: PLR0913 - each is said by name at its one or two call
     *,
     overrides: Sequence[str] = (),
     own: Iterable[str] = (),
+    layers: Sequence[Layer] | None = None,
 ) -> Profile:
     """The effective profile of a name or file.
 
@@ -119,11 +123,12 @@ def load_profile(  # noqa: PLR0913 - each is said by name at its one or two call
         parameters: every declared parameter by name.
         overrides: ``--set KEY=VALUE`` in order.
         own: ids of a user's own suites, given by path: they are part of every profile unless it excludes them.
+        layers: the chain of files where it is known already (those that a pack stores), else it is looked up.
 
     Raises:
         UsageError: one sentence with file and line.
     """
-    layers = _chain(wanted, folder)
+    layers = list(layers or _chain(wanted, folder))
     table = {one.id: one for one in requirements}
     included: frozenset[str] = frozenset()
     levels: dict[str, Level] = {}
@@ -167,6 +172,9 @@ def _chain(wanted: str, folder: Path) -> list[Layer]:
                 raise layer.fault(f"unknown key {key!r}{near(str(key), _KEYS)}", key)
         if any(one.path == path for one in layers) or len(layers) >= _MAX_LAYERS:
             raise layer.fault(f"{name} extends itself, through {' -> '.join(one.name for one in layers)}", "profile")
+        if not _NAME.fullmatch(name) or any(one.name == name for one in layers):
+            sentence = f"the profile is called {name!r}; give it a name of its own, of letters, digits, dots and dashes"
+            raise layer.fault(sentence, "profile")
         layers.append(layer)
         parent = layer.section("extends", str)
         if parent is None:

@@ -41,10 +41,13 @@ PLATFORM_LEVEL = parameter("scope.platform_level", str, meaning="Highest level o
 MAX_AGE = parameter(
     "evidence.max_age", int, unit="d", meaning="Age at which what was collected proves nothing any more."
 )
+RETENTION = parameter("evidence.retention", int, unit="d", meaning="How long a pack is to be kept.")
 EXEMPT = parameter(
     "pod_security.exempt", Exemptions, meaning="Pods that the cluster exempts from its Pod Security level."
 )
-CORE: dict[str, Parameter[Any]] = {one.name: one for one in (PLATFORM_NAMESPACES, PLATFORM_LEVEL, MAX_AGE, EXEMPT)}
+CORE: dict[str, Parameter[Any]] = {
+    one.name: one for one in (PLATFORM_NAMESPACES, PLATFORM_LEVEL, MAX_AGE, RETENTION, EXEMPT)
+}
 """Parameters that belong to no suite."""
 _LEVELS = (Level.INFO, Level.WARN, Level.FAIL)
 

@@ -6,20 +6,19 @@ import getpass
 import hashlib
 import os
 import platform
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import preaudit
+from preaudit.account import Judged, account
 from preaudit.audit import Audit, Plan
-from preaudit.catalogue import entries
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.pack import MANIFEST, RECORDS, PackFolder, Records, files_below, reason, write_records
 from preaudit.evidence.record import Record, encode
-from preaudit.gate import GateCount, meaning
+from preaudit.gate import GateCount
+from preaudit.inputs import write_inputs
+from preaudit.installed import plugins
 from preaudit.judge import Item, unreached
 from preaudit.observe import observe
 from preaudit.render.renderings import RENDERINGS, Told
@@ -28,7 +27,7 @@ from preaudit.snapshot import Snapshot
 from preaudit.spool import Merged
 from preaudit.suites import data_folder
 from preaudit.uuid7 import uuid7
-from preaudit.verdict import Exit, Verdict
+from preaudit.verdict import Exit
 
 
 class Run:
@@ -46,9 +45,9 @@ class Run:
         self._command = tuple(command)
         self._started = started
         self._demo = demo
+        self._previous = _manifest_sha256(plan.options.previous)
         out = plan.options.out or f"preaudit-{started:%Y%m%dT%H%M%SZ}"
         self.pack = PackFolder(Path(out).absolute())
-        self.spool = Path(tempfile.mkdtemp(prefix="preaudit-spool-", dir=self.pack.path.parent))
         self.audit: Audit | None = None
         self.manifest: manifests.Manifest | None = None
         self.summary: Summary | None = None
@@ -57,6 +56,11 @@ class Run:
     def snapshot_folder(self) -> Path:
         """Where the pack keeps its snapshot."""
         return self.pack.path / "snapshot"
+
+    @property
+    def spool(self) -> Path:
+        """Where each process leaves the records of the items that it judged."""
+        return self.pack.spool
 
     def collect(self) -> Audit:
         """Observe the target, then open what was seen.
@@ -86,8 +90,6 @@ class Run:
             return self._finish(self.audit, set(collected), deselected, early, interrupted)
         except OSError as error:
             raise UsageError(f"{self.pack.out} cannot be written: {reason(error)}") from None
-        finally:
-            shutil.rmtree(self.spool, ignore_errors=True)
 
     def _finish(
         self, audit: Audit, collected: set[str], deselected: Mapping[str, str], early: str, interrupted: bool  # noqa: FBT001
@@ -100,24 +102,28 @@ class Run:
             if item.name in collected or item.name in merged.items
         ]
         cause = early or "the process that was to judge it ended early"
-        lost = [item.name for item in items if item.name not in merged.items]
         count = GateCount(self.plan.gate)
         path = self.pack.path / RECORDS
         total = write_records(path, self._lines(audit, items, merged, cause, count))
-        code = Exit.INTERRUPTED if interrupted else count.exit
-        partial = [*self.plan.partial, *_partial(deselected, lost, cause)]
-        self._write_inputs()
+        self.pack.drop_spool()
+        write_inputs(self.plan, self.pack)
         # Decoded once, for everything that is told of them; the snapshot's objects make room for them.
         audit.estate.forget()
-        records = list(Records(path, total))
-        told = self._manifest(audit, items, lost, deselected, partial, count, code, records, interrupted)
-        self.summary = summarise(records, told)
-        self._render(told, records, self.summary)
+        judged = Judged(
+            items=len(items), lost=[item.name for item in items if item.name not in merged.items], cause=cause,
+            deselected=deselected, records=list(Records(path, total)), count=count, interrupted=interrupted,
+        )  # fmt: skip
+        collection = _sha256(self.snapshot_folder / "collection.json")
+        told = account(
+            audit, judged, self._facts(interrupted=interrupted), collection_sha256=collection, demo=self._demo
+        )
+        self.summary = summarise(judged.records, told)
+        self._render(told, judged.records, self.summary)
         told = manifests.with_files(told, files_below(self.pack.path))
         self.pack.write(MANIFEST, manifests.encode(told))
         self.manifest = told
         self.pack.finish()
-        return code
+        return judged.exit
 
     def _lines(
         self, audit: Audit, items: Sequence[Item], merged: Merged, cause: str, count: GateCount
@@ -132,75 +138,14 @@ class Run:
                 yield encode(record)
         merged.close()
 
-    def _manifest(  # noqa: PLR0913, PLR0917 - each is a field of the manifest
-        self, audit: Audit, items: Sequence[Item], lost: Sequence[str], deselected: Mapping[str, str],
-        partial: Sequence[str], count: GateCount, code: Exit, records: Sequence[Record], interrupted: bool,  # noqa: FBT001
-    ) -> manifests.Manifest:  # fmt: skip
-        collection = audit.snapshot.collection
+    def _facts(self, *, interrupted: bool) -> manifests.Run:
         finished = datetime.now(UTC)
-        options = self.plan.options
-        return manifests.Manifest(
-            tool={"name": "preaudit", "version": preaudit.__version__},
-            profile=self.plan.profile.described,
-            now=f"{audit.now:%Y-%m-%dT%H:%M:%SZ}",
-            target=collection.target,
-            identity=collection.identity,
-            snapshot={
-                "mode": collection.mode, "started": collection.started, "finished": collection.finished,
-                "sha256": _sha256(self.snapshot_folder / "collection.json"), "notes": list(collection.notes),
-                "namespaces": list(collection.scope_namespaces) if collection.scope_namespaces is not None else None,
-                "age_seconds": int((audit.now - audit.snapshot.started).total_seconds()),
-                "redaction": collection.redaction,
-            },
-            sources=collection.sources,
-            partial=tuple(partial),
-            left_out=tuple(self._left_out(audit)),
-            deselected=tuple({"item": name, "reason": why} for name, why in sorted(deselected.items())),
-            catalogue=entries(self.plan.selected, self.plan.profile),
-            totals=manifests.Totals(
-                items_collected=len(items) + len(deselected), items_executed=len(items) - len(lost),
-                items_deselected=len(deselected), items_lost=len(lost), records=len(records),
-                verdicts={one.value: count.verdicts[one] for one in Verdict},
-                attested=sum(one.attestation is not None for one in records),
-            ),
-            waivers=audit.waivers.uses(records, self.plan.catalogue.table) if audit.waivers.entries else (),
-            attestations=audit.attestations.uses(records, self.plan.catalogue.table),
-            gate=manifests.Gate(
-                exit_code=code.value, meaning=meaning(code), allow=tuple(sorted(self.plan.gate.allow)),
-                gate_severity=options.gate_severity or "", manual_allowed=self.plan.gate.manual_allowed,
-            ),
-            run=manifests.Run(
-                id=uuid7(self._started), started=_time(self._started), finished=_time(finished),
-                local_offset=f"{finished.astimezone():%z}", operator=_operator(), command=self._command,
-                python=platform.python_version(), platform=platform.platform(), interrupted=interrupted,
-            ),
-            demo=self._demo,
+        return manifests.Run(
+            id=uuid7(self._started), started=_time(self._started), finished=_time(finished),
+            local_offset=f"{finished.astimezone():%z}", operator=_operator(), command=self._command,
+            python=platform.python_version(), platform=platform.platform(), plugins=plugins(),
+            interrupted=interrupted, previous=self._previous, nonce=self.plan.options.nonce or "",
         )  # fmt: skip
-
-    def _left_out(self, audit: Audit) -> Iterable[dict[str, str]]:
-        for one in self.plan.inactive:
-            yield {"requirement": one.id, "reason": f"needs the active group {one.active}, which is not included"}
-        scoped = audit.snapshot.collection.scope_namespaces is not None
-        for one in self.plan.selected:
-            if scoped and one.subject.cluster_sources:
-                yield {"requirement": one.id, "reason": "cluster-wide subjects lie outside the declared namespaces"}
-            elif audit.estate.given and not one.subject.namespace_sources:
-                yield {"requirement": one.id, "reason": "files cannot answer it"}
-
-    def _write_inputs(self) -> None:
-        for layer in self.plan.profile.layers:
-            self.pack.write(f"inputs/profile-{layer.name}.yaml", layer.raw)
-        self.pack.write("inputs/effective-profile.json", manifests.pretty(self.plan.profile.described))
-        hashes = {one.file: one.sha256 for one in self.plan.catalogue.requirements}
-        self.pack.write("inputs/suites.json", manifests.pretty(hashes))
-        choice = {"select": self.plan.options.select, "exclude": self.plan.options.exclude, "at": self.plan.options.at,
-                  "namespaces": self.plan.options.namespace, "set": self.plan.options.set,
-                  "active": self.plan.options.active}  # fmt: skip
-        self.pack.write("inputs/selection.json", manifests.pretty(choice))
-        if self.plan.options.waivers:
-            self.pack.write("inputs/waivers.yaml", Path(self.plan.options.waivers).read_bytes())
-        if self.plan.options.attestations:
-            self.pack.write("inputs/attestations.yaml", Path(self.plan.options.attestations).read_bytes())
 
     def _render(self, told: manifests.Manifest, records: Sequence[Record], summary: Summary) -> None:
         material = Told(
@@ -214,16 +159,16 @@ class Run:
     def abandon(self) -> None:
         """Leave nothing behind."""
         self.pack.discard()
-        shutil.rmtree(self.spool, ignore_errors=True)
 
 
-def _partial(deselected: Mapping[str, str], lost: Sequence[str], cause: str) -> list[str]:
-    said = []
-    if deselected:
-        said.append(f"{len(deselected)} items were deselected: {', '.join(sorted(set(deselected.values())))}")
-    if lost:
-        said.append(f"{len(lost)} items were not judged: {cause}")
-    return said
+def _manifest_sha256(pack: str | None) -> str:
+    """The hash of the manifest of the pack before this one, "" where none is named."""
+    if pack is None:
+        return ""
+    try:
+        return _sha256(Path(pack) / MANIFEST)
+    except OSError as error:
+        raise UsageError(f"--previous {pack}: no pack that can be read ({MANIFEST}: {error.strerror})") from None
 
 
 def _sha256(path: Path) -> str:

@@ -190,6 +190,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     python: str
     platform: str
+    plugins: dict[str, str] = {}
+    """Versions of the distributions whose code ran beside preaudit's own."""
     interrupted: bool = False
     previous: str = ""
     """sha256 of the manifest of the pack before this one, where it was named."""
@@ -226,6 +228,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     waivers: tuple[WaiverUse, ...]
     attestations: tuple[AttestationUse, ...] = ()
     gate: Gate
+    retention: dict[str, Any] = {}
+    """How long the profile wants a pack kept: ``days``, ``until`` (a date), and the ``source`` of that."""
     run: Run
     files: tuple[StoredFile, ...] = ()
     demo: bool = False

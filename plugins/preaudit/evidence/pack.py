@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, overload
 
@@ -18,10 +18,14 @@ from preaudit.snapshot import StoredFile
 
 MANIFEST = "manifest.json"
 RECORDS = "records.jsonl"
+_INCOMPLETE = "INCOMPLETE"
+_SPOOL = ".spool"
 
 
 class PackFolder:
-    """A pack that is being written: a temporary folder beside OUT, renamed at the end.
+    """A pack that is being written: OUT is reserved empty, a folder beside it is filled and renamed onto it.
+
+    What a killed run leaves is an empty OUT and a folder that its name, and a file in it, call incomplete.
 
     Args:
         out: the final folder; it must not exist.
@@ -32,16 +36,35 @@ class PackFolder:
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        if out.exists() or out.is_symlink():
-            raise UsageError(f"{out} exists already; a pack is never overwritten, give another --out")
         self.path = out.parent / f".{out.name}.{secrets.token_hex(4)}.incomplete"
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            self.path.mkdir(mode=0o700)
-            for folder in ("inputs", "snapshot"):
-                (self.path / folder).mkdir()
+            try:
+                out.mkdir()  # two runs cannot both make it
+            except FileExistsError:
+                raise UsageError(f"{out} exists already; a pack is never overwritten, give another --out") from None
+            try:
+                self._prepare()
+            except OSError:
+                self.discard()
+                raise
         except OSError as error:
             raise UsageError(f"{out} cannot be written: {reason(error)}") from None
+
+    def _prepare(self) -> None:
+        self.path.mkdir(mode=0o700)
+        self.write(_INCOMPLETE, b"This folder is no pack: the run that made it was still writing, or was killed.\n")
+        for folder in ("inputs", "snapshot", _SPOOL):
+            (self.path / folder).mkdir()
+
+    @property
+    def spool(self) -> Path:
+        """A folder for what processes leave while they judge; it does not become a part of the pack."""
+        return self.path / _SPOOL
+
+    def drop_spool(self) -> None:
+        """Remove that folder; the pack's files are complete."""
+        shutil.rmtree(self.spool)
 
     def write(self, name: str, content: bytes) -> None:
         """Write one file of the pack and bring it to the disk."""
@@ -62,16 +85,30 @@ class PackFolder:
         Raises:
             UsageError: another folder has taken the name meanwhile; the pack stays where it is and is named.
         """
+        (self.path / _INCOMPLETE).unlink()
         self.path.chmod(0o755)
+        for folder in ("inputs", "snapshot", "."):
+            _sync(self.path / folder)
         try:
             os.rename(self.path, self.out)  # noqa: PTH104 - rename refuses a folder that is not empty
         except OSError as error:
             raise UsageError(f"{self.out} cannot be made: {reason(error)}; the pack is in {self.path}") from None
+        _sync(self.out.parent)
         return self.out
 
     def discard(self) -> None:
         """Remove what was written so far."""
         shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):  # somebody put something there meanwhile: it is theirs
+            self.out.rmdir()
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def reason(error: OSError) -> str:
@@ -86,11 +123,11 @@ def reason(error: OSError) -> str:
 
 
 def files_below(folder: Path) -> tuple[StoredFile, ...]:
-    """Every file of a pack but its manifest, sorted by path, with length, hash and number of lines."""
+    """Every file of a pack but its manifest, sorted by path, brought to the disk: length, hash, number of lines."""
     found = []
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != MANIFEST:
+        if path.is_file() and name not in {MANIFEST, _INCOMPLETE}:
             found.append(_stored(path, name))
     return tuple(found)
 
@@ -102,6 +139,7 @@ def _stored(path: Path, name: str) -> StoredFile:
             digest.update(chunk)
             size += len(chunk)
             lines += chunk.count(b"\n")
+        os.fsync(stream.fileno())
     return StoredFile(name=name, bytes=size, sha256=digest.hexdigest(), lines=lines)
 
 
