@@ -5,12 +5,12 @@ VENV := .venv
 TOX := $(VENV)/bin/tox
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test unit live lint types packaging bench fuzz wheelhouse testbed clean help
+.PHONY: demo test unit live lint types packaging heimdall bench fuzz wheelhouse testbed clean help
 
 help:
 	@echo "make demo        audit a recorded real cluster; leaves a pack with report.html"
 	@echo "make test        everything: lint, types, unit, packaging, and live on a real two-node Kubernetes"
-	@echo "make unit live lint types packaging bench fuzz    one of them"
+	@echo "make unit live lint types packaging heimdall bench fuzz    one of them"
 	@echo "make wheelhouse  wheels for an installation without network"
 
 $(STAMP): pyproject.toml
@@ -24,6 +24,9 @@ demo: $(STAMP)
 
 unit lint types packaging: $(STAMP)
 	$(TOX) run -e $@
+
+heimdall: $(STAMP)
+	tests/heimdall/with-saf $(TOX) run -e $@
 
 bench fuzz: $(STAMP)
 	testbed/with-cluster $(TOX) run -e $@

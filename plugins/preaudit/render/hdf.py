@@ -49,19 +49,14 @@ _NAME = 300
 _MOST_OBSERVED = 5
 
 
-def render_hdf(records: Sequence[Record], manifest: Manifest, stream: IO[bytes], *, summary: Summary) -> None:
+def render_hdf(summary: Summary, manifest: Manifest, stream: IO[bytes]) -> None:
     """Write hdf.json, control by control.
 
     Args:
-        records: the records of the pack.
+        summary: the summary of the records of the pack.
         manifest: its manifest; the time of every result is the run's clock, ``manifest.now``.
         stream: where to write.
-        summary: the summary of these records.
     """
-    attested: dict[str, list[Record]] = {}
-    for record in records:
-        if record.attestation is not None:
-            attested.setdefault(record.requirement, []).append(record)
     waivers = {use.id: use for use in manifest.waivers}
     attestations = {use.id: use for use in manifest.attestations}
     statuses: Counter[str] = Counter()
@@ -69,8 +64,7 @@ def render_hdf(records: Sequence[Record], manifest: Manifest, stream: IO[bytes],
     stream.write(b'{"platform":' + msgspec.json.encode(_platform(manifest)) + b',"profiles":[' + profile[:-1])
     stream.write(b',"controls":[')
     for number, requirement in enumerate(summary.requirements):
-        own = attested.get(requirement.entry.id, ())
-        control = _control(requirement, manifest.now, waivers, own, attestations)
+        control = _control(requirement, manifest.now, waivers, attestations)
         statuses[control["results"][0]["status"]] += 1
         stream.write((b",\n" if number else b"\n") + msgspec.json.encode(control))
     told = {name: {"total": statuses[name]} for name in ("passed", "skipped", "failed", "error")}
@@ -119,7 +113,6 @@ def _control(
     requirement: RequirementSummary,
     now: str,
     waivers: Mapping[str, WaiverUse],
-    attested: Sequence[Record],
     attestations: Mapping[str, AttestationUse],
 ) -> dict[str, Any]:
     entry, counts = requirement.entry, requirement.counts
@@ -145,41 +138,35 @@ def _control(
         "source_location": {"ref": _line(entry.file, _NAME)},
         "results": [
             {"code_desc": what, "start_time": now, **status}
-            for what, status in _results(requirement, decisive, attested)
+            for what, status in _results(requirement, decisive)
         ],
     }
     if counts[Verdict.WAIVED]:
         control["waiver_data"] = _waiver_data(requirement, waivers)
-    told = [one for one in attested if one.verdict is decisive]
+    told = [one for one in requirement.open if one.attestation is not None and one.verdict is decisive]
     if told:
         control["attestation_data"] = _attestation_data(control["id"], told, attestations)
     return control
 
 
-def _results(
-    requirement: RequirementSummary, decisive: Verdict | None, attested: Sequence[Record]
-) -> Iterator[tuple[str, dict[str, str]]]:
+def _results(requirement: RequirementSummary, decisive: Verdict | None) -> Iterator[tuple[str, dict[str, str]]]:
     """What each result is about, and its status and message; at least one, all of one status."""
     if decisive is None:
         yield "nothing was judged", _status("skipped", "not judged: the run holds no record of it")
         return
     others = _counted({verdict: count for verdict, count in requirement.counts.by_verdict.items()
                        if verdict is not decisive})  # fmt: skip
-    beside = f"; beside them {others}" if others else ""
+    beside = f"; beside it {others}" if others else ""
     status = STATUS[decisive]
     if decisive in {Verdict.PASS, Verdict.NOT_APPLICABLE}:
-        persons = Counter(one.namespace for one in attested if one.verdict is decisive)
         for quiet in requirement.quiet:
             count = quiet.passes if decisive is Verdict.PASS else quiet.not_applicable
             if count:
-                word = f"attested by a person: {persons[quiet.namespace]}" if persons[quiet.namespace] else ""
-                told = f"{plural(count, 'record')} {WORDS[decisive]}{beside}{f' ({word})' if word else ''}"
+                told = f"{plural(count, 'record')} {WORDS[decisive]}{beside}"
                 yield _line(quiet.namespace, _NAME) or "(no namespace)", _status(status, told)
-        return
     found = [one for one in requirement.open if one.verdict is decisive]
     for number, record in enumerate(found[:MOST_RESULTS]):
-        told = _message(record) + (beside if not number else "")
-        yield _subject(record), _status(status, told)
+        yield _subject(record), _status(status, _message(record) + ("" if number else beside))
     if len(found) > MOST_RESULTS:
         more = len(found) - MOST_RESULTS
         yield f"{more} more", _status(status, f"{plural(more, 'further record')} {WORDS[decisive]}, in records.jsonl")

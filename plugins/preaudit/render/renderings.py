@@ -48,7 +48,7 @@ def _junit(told: Told, stream: IO[bytes]) -> None:
 
 
 def _hdf(told: Told, stream: IO[bytes]) -> None:
-    render_hdf(told.records, told.manifest, stream, summary=told.summary)
+    render_hdf(told.summary, told.manifest, stream)
 
 
 RENDERINGS: dict[str, Callable[[Told, IO[bytes]], None]] = {
