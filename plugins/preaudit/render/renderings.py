@@ -9,6 +9,7 @@ from typing import IO
 
 from preaudit.evidence.manifest import Manifest
 from preaudit.evidence.record import Record
+from preaudit.render.csvfile import render_csv
 from preaudit.render.hdf import render_hdf
 from preaudit.render.html import render_html
 from preaudit.render.junit import render_junit
@@ -51,9 +52,14 @@ def _hdf(told: Told, stream: IO[bytes]) -> None:
     render_hdf(told.summary, told.manifest, stream)
 
 
+def _csv(told: Told, stream: IO[bytes]) -> None:
+    render_csv(told.records, stream)
+
+
 RENDERINGS: dict[str, Callable[[Told, IO[bytes]], None]] = {
     "report.html": _html,
     "junit.xml": _junit,
     "hdf.json": _hdf,
+    "records.csv": _csv,
 }
 """File name in the pack, and what writes it."""
