@@ -13,6 +13,7 @@ from preaudit.render.csvfile import render_csv
 from preaudit.render.hdf import render_hdf
 from preaudit.render.html import render_html
 from preaudit.render.junit import render_junit
+from preaudit.render.markdown import render_markdown
 from preaudit.render.summary import Summary
 
 
@@ -56,10 +57,15 @@ def _csv(told: Told, stream: IO[bytes]) -> None:
     render_csv(told.records, stream)
 
 
+def _markdown(told: Told, stream: IO[bytes]) -> None:
+    render_markdown(told.summary, told.manifest, stream)
+
+
 RENDERINGS: dict[str, Callable[[Told, IO[bytes]], None]] = {
     "report.html": _html,
     "junit.xml": _junit,
     "hdf.json": _hdf,
     "records.csv": _csv,
+    "summary.md": _markdown,
 }
 """File name in the pack, and what writes it."""
