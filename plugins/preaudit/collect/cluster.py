@@ -22,7 +22,8 @@ from preaudit.collect.kubelet import kubelets, read_configz
 from preaudit.collect.listing import ListCall, ListReader
 from preaudit.collect.namespaces import read_scope
 from preaudit.collect.objects import Lines
-from preaudit.collect.redact import POLICY, Redactor
+from preaudit.collect.redact import Redactor
+from preaudit.collect.redaction_key import told
 from preaudit.collect.transport import Api, Budget
 from preaudit.collect.wording import utc
 from preaudit.collect.writer import RewindableWriter, prepare
@@ -185,11 +186,7 @@ class _Run:
             namespaces=names,
             namespaces_complete=complete,
             read=tuple(sorted(self.plan.read)),
-            redaction={
-                "policy": POLICY,
-                "key": "file" if self.plan.key_given else "per-pack",
-                "counts": dict(sorted(self.counts.items())),
-            },
+            redaction=told(self.plan.key, self.counts, given=self.plan.key_given),
             sources=tuple(sorted(statuses, key=lambda status: (status.source, status.namespace, status.object))),
             files=tuple(sorted(self.files, key=lambda stored: stored.name)),
             notes=tuple(self.notes),

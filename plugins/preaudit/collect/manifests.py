@@ -18,7 +18,8 @@ import msgspec
 import preaudit
 from preaudit.collect.defaults import apply_defaults
 from preaudit.collect.objects import Lines, OddObject
-from preaudit.collect.redact import POLICY, Redactor
+from preaudit.collect.redact import Redactor
+from preaudit.collect.redaction_key import told
 from preaudit.collect.wording import clean, utc
 from preaudit.collect.writer import RewindableWriter, prepare
 from preaudit.errors import UsageError
@@ -56,7 +57,8 @@ def collect_manifests(folder: Path, *, paths: Sequence[str], redaction_key: byte
     if redaction_key is not None and len(redaction_key) < 16:
         raise UsageError("the redaction key is shorter than 16 bytes; make one: head -c 32 /dev/urandom > KEYFILE")
     prepare(folder)
-    intake = _Intake(folder, Redactor(redaction_key or secrets.token_bytes(32)))
+    key = redaction_key or secrets.token_bytes(32)
+    intake = _Intake(folder, Redactor(key))
     try:
         for name, raw in _files(paths):
             intake.file(name, raw)
@@ -71,11 +73,7 @@ def collect_manifests(folder: Path, *, paths: Sequence[str], redaction_key: byte
         finished=at,
         tool_version=preaudit.__version__,
         namespaces=tuple(sorted(intake.namespaces)),
-        redaction={
-            "policy": POLICY,
-            "key": "per-pack" if redaction_key is None else "file",
-            "counts": dict(sorted(intake.redactor.counts.items())),
-        },
+        redaction=told(key, intake.redactor.counts, given=redaction_key is not None),
         sources=tuple(
             SourceStatus(source=name, status=Status.GIVEN, count=intake.counts[name], started=at, finished=at)
             for name in sorted(SOURCES)

@@ -15,7 +15,7 @@ from junit_xml import TestCase, TestSuite
 from preaudit.evidence.record import Record, encode, in_order
 from preaudit.gate import GateRules
 from preaudit.render.summary import RequirementSummary, Summary, summarise
-from preaudit.render.text import cut, inert, plural, prose, record_name, value_text
+from preaudit.render.text import cut, inert, plural, prose, record_name, unique, value_text
 from preaudit.snapshot import parse_time
 from preaudit.verdict import Verdict
 
@@ -215,9 +215,9 @@ def _cases(requirement: RequirementSummary, found: Sequence[_Case], fold: Fold) 
             key = case.decisive.namespace, case.decisive.verdict, case.closes
             folded.setdefault(key, []).append(case)
         else:
-            yield _test_case(case, _unique(case.name, names), classname)
+            yield _test_case(case, unique(case.name, names), classname)
     for (namespace, verdict, _), cases in folded.items():
-        name = _unique(f"{_word(namespace)}: {plural(len(cases), 'subject')} {verdict.value}", names)
+        name = unique(f"{_word(namespace)}: {plural(len(cases), 'subject')} {verdict.value}", names)
         yield _folded_case(cases, name, classname)
 
 
@@ -262,16 +262,6 @@ def _folds(case: _Case, fold: Fold) -> bool:
 
 def _is_pass(case: _Case) -> bool:
     return case.decisive.verdict is Verdict.PASS
-
-
-def _unique(name: str, names: set[str]) -> str:
-    """GitLab keeps only the first of two cases with one name."""
-    found, number = name, 1
-    while found in names:
-        number += 1
-        found = f"{name} #{number}"
-    names.add(found)
-    return found
 
 
 def _test_case(case: _Case, name: str, classname: str) -> TestCase:

@@ -116,3 +116,13 @@ def short_reason(record: Record) -> str:
 def plural(number: int, noun: str) -> str:
     """``1 subject``, ``1,204 subjects``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def unique(name: str, names: set[str]) -> str:
+    """A name that is not in `names` yet, numbered where it must be: GitLab keeps only the first of two cases with one."""
+    found, number = name, 1
+    while found in names:
+        number += 1
+        found = f"{name} #{number}"
+    names.add(found)
+    return found
