@@ -102,7 +102,7 @@ _GREEDY_USERINFO = re.compile(
     r"|[^\s/?#@:\"'<>]{0,256}:(?![0-9]{1,5}[/?#])[^\s\"'<>@]{1,512}@(?:[^\s/?#\"'<>@]{0,512}@){0,8})"
 )
 """The second form is that of a password with an unescaped slash, the repetition that of one with an "@"."""
-_QUERY_NAMES = frozenset({"key", "sig", "signature", "sign", "code", "auth", "access", "apikey", "session", "sid", "pw"})
+_QUERY_NAMES = frozenset({"key", "sig", "signature", "sign", "code", "auth", "access", "apikey", "session", "sid"})
 _HEX = re.compile(r"[0-9a-fA-F]{32,}")
 _OPAQUE = re.compile(r"[A-Za-z0-9_+=!~$%^*\-]{20,4096}")
 _PLAIN = re.compile(

@@ -28,7 +28,8 @@ POLICY = "preaudit.redaction/1"
 _ANNOTATIONS_IN_CLEAR = frozenset({
     "seccomp.security.alpha.kubernetes.io/pod", "kubernetes.io/config.source", "kubernetes.io/config.mirror",
     "kubernetes.io/config.hash", "kubernetes.io/config.seen", "kubernetes.io/psp", "kubernetes.io/ingress.class",
-    "kubernetes.io/service-account.name", "kubernetes.io/service-account.uid", "kubernetes.io/enforce-mountable-secrets",
+    "kubernetes.io/service-account.name", "kubernetes.io/service-account.uid",
+    "kubernetes.io/enforce-mountable-secrets",
     "deployment.kubernetes.io/revision", "deployment.kubernetes.io/desired-replicas",
     "deployment.kubernetes.io/max-replicas", "deprecated.daemonset.template.generation",
     "rbac.authorization.kubernetes.io/autoupdate", "batch.kubernetes.io/job-tracking",
@@ -39,7 +40,8 @@ _ANNOTATIONS_IN_CLEAR = frozenset({
     "volume.kubernetes.io/selected-node", "pv.kubernetes.io/provisioned-by", "pv.kubernetes.io/bind-completed",
     "pv.kubernetes.io/bound-by-controller", "storageclass.kubernetes.io/is-default-class",
     "scheduler.alpha.kubernetes.io/critical-pod", "kubeadm.alpha.kubernetes.io/cri-socket",
-    "kubeadm.kubernetes.io/etcd.advertise-client-urls", "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint",
+    "kubeadm.kubernetes.io/etcd.advertise-client-urls",
+    "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint",
     "meta.helm.sh/release-name", "meta.helm.sh/release-namespace", "helm.sh/hook", "helm.sh/hook-weight",
     "helm.sh/resource-policy",
 })  # fmt: skip
@@ -253,7 +255,9 @@ class Redactor:
         if not schema:
             if isinstance(node, str):
                 return self.string(node)
-            return self.opaque(node) if isinstance(node, (dict, list)) else node
+            if isinstance(node, list):  # the kubelet's lists have no type of their own
+                return [self.kept(one, "") for one in node]
+            return self.opaque(node) if isinstance(node, dict) else node
         if not isinstance(node, dict):
             return self.opaque(node)
         if schema == "{}":
@@ -272,7 +276,8 @@ class Redactor:
             inner = fields.get(key)
             if inner is None:
                 self.counts["unknown fields"] += 1
-                found[key if _FIELD.fullmatch(key) else f"redacted-{self.token(key)[MARK]['token']}"] = self.token(value)
+                shown = key if _FIELD.fullmatch(key) else f"redacted-{self.token(key)[MARK]['token']}"
+                found[shown] = self.token(value)
             elif isinstance(value, str) and (special := _SPECIAL.get((schema, key)) or _SPECIAL.get(("", key))):
                 found[key] = special(self, value)
             elif (schema, key) in _VALUES:
