@@ -75,6 +75,7 @@ def account(
         now=f"{audit.now:%Y-%m-%dT%H:%M:%SZ}",
         target=collection.target,
         identity=collection.identity,
+        permissions=collection.permissions,
         snapshot={
             "mode": collection.mode, "started": collection.started, "finished": collection.finished,
             "sha256": collection_sha256, "notes": list(collection.notes),

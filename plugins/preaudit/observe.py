@@ -26,7 +26,7 @@ def observe(plan: Plan, folder: Path, now: datetime) -> None:
     if options.snapshot:
         _copy(stored_snapshot(Path(options.snapshot)), folder)
         return
-    key = _redaction_key(options.redaction_key_file)
+    key = redaction_key(options.redaction_key_file)
     # The collectors bring the kubernetes package with them, which judging a stored snapshot can do without.
     if options.manifests:
         from preaudit.collect.manifests import collect_manifests  # noqa: PLC0415
@@ -69,7 +69,12 @@ def _copy(source: Path, folder: Path) -> None:
         shutil.copyfile(source / name, folder / name)
 
 
-def _redaction_key(path: str | None) -> bytes | None:
+def redaction_key(path: str | None) -> bytes | None:
+    """The customer's redaction key, None where no file is named.
+
+    Raises:
+        UsageError: the file cannot be read, or is too short for a key.
+    """
     if path is None:
         return None
     try:

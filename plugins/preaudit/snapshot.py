@@ -94,6 +94,24 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""
 
 
+class HeldRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, order=True):
+    """One rule that the API server says holds for the reader; the fields are those of an RBAC rule."""
+
+    verbs: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+
+
+class Permissions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the reader might do in one namespace (rules of the whole cluster among it); `cause` says what is missing."""
+
+    namespace: str = ""
+    rules: tuple[HeldRule, ...] = ()
+    cause: str = ""
+
+
 class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     """One file of the snapshot: name, length in bytes, sha256 in hex, number of lines."""
 
@@ -114,6 +132,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
         tool_version: version of preaudit that collected.
         target: the cluster.
         identity: who read it.
+        permissions: what that identity might do.
         scope_namespaces: the declared scope (``--namespace``), None for the whole cluster.
         namespaces: every namespace known by name, sorted.
         namespaces_complete: whether that list is proved complete.
@@ -131,6 +150,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
     tool_version: str = ""
     target: Target = Target()
     identity: Identity = Identity()
+    permissions: Permissions = Permissions()
     scope_namespaces: tuple[str, ...] | None = None
     namespaces: tuple[str, ...] = ()
     namespaces_complete: bool = False

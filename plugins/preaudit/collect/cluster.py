@@ -22,6 +22,7 @@ from preaudit.collect.kubelet import kubelets, read_configz
 from preaudit.collect.listing import ListCall, ListReader
 from preaudit.collect.namespaces import read_scope
 from preaudit.collect.objects import Lines
+from preaudit.collect.permissions import permissions
 from preaudit.collect.redact import Redactor
 from preaudit.collect.redaction_key import told
 from preaudit.collect.transport import Api, Budget
@@ -182,6 +183,7 @@ class _Run:
             tool_version=preaudit.__version__,
             target=target,
             identity=identity,
+            permissions=permissions(self.api, self.plan.scope[0] if self.plan.scope else "default"),
             scope_namespaces=self.plan.scope,
             namespaces=names,
             namespaces_complete=complete,

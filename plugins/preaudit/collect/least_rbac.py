@@ -18,6 +18,8 @@ _GROUP = "rbac.authorization.k8s.io"
 READER = "preaudit-reader"
 SECRETS = "preaudit-secrets-metadata"
 _SERVICE_ACCOUNT = "system:serviceaccount:"
+_NAMING = "kube-system"
+"""The namespace whose UID names the cluster; without it a pack cannot say which cluster it is about."""
 _HEAD = """\
 # What preaudit needs to read, and nothing more. Apply as an administrator: kubectl apply -f FILE
 """
@@ -58,23 +60,29 @@ def _documents(
     else:
         places = sorted(set(namespaces))
         sources = [source for source in sources if source.namespaced or source.name == "namespaces"]
-    documents = []
+    documents: list[dict[str, Any]] = []
     for place in places:
-        kind = "ClusterRole" if place == EVERYWHERE else "Role"
-        metadata = {"name": name} if place == EVERYWHERE else {"name": name, "namespace": place}
-        documents.append(
-            {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": metadata, "rules": _rules(sources, place)}
-        )
-        documents.append(
-            {
-                "apiVersion": f"{_GROUP}/v1",
-                "kind": kind + "Binding",
-                "metadata": dict(metadata),
-                "roleRef": {"apiGroup": _GROUP, "kind": kind, "name": name},
-                "subjects": [_subject(identity)],
-            }
-        )
+        documents += _grant(name, place, _rules(sources, place), identity)
+    if namespaces is not None and name == READER and _NAMING not in places:
+        naming = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"], "resourceNames": [_NAMING]}
+        documents += _grant(name, _NAMING, [naming], identity)
     return documents
+
+
+def _grant(name: str, place: str, rules: list[dict[str, Any]], identity: Identity) -> list[dict[str, Any]]:
+    """A role in one place with its binding."""
+    kind = "ClusterRole" if place == EVERYWHERE else "Role"
+    metadata = {"name": name} if place == EVERYWHERE else {"name": name, "namespace": place}
+    return [
+        {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{_GROUP}/v1",
+            "kind": kind + "Binding",
+            "metadata": dict(metadata),
+            "roleRef": {"apiGroup": _GROUP, "kind": kind, "name": name},
+            "subjects": [_subject(identity)],
+        },
+    ]
 
 
 def _rules(sources: list[Source], place: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import msgspec
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.pack import MANIFEST, RECORDS
+from preaudit.evidence.tokens import without_tokens
 from preaudit.subjects.ref import Subject
 from preaudit.verdict import Level, Severity, Verdict
 
@@ -282,7 +283,7 @@ class _Requirement:
                 continue
             raw = bytes(line.observed)
             if b"$redacted" in raw and not self.same_key:
-                raw = msgspec.json.encode(_without_tokens(msgspec.json.decode(raw)))
+                raw = msgspec.json.encode(without_tokens(msgspec.json.decode(raw)))
                 facts.add(raw)
             else:
                 facts.add(raw + line.reason.encode(errors="surrogatepass"))
@@ -361,15 +362,6 @@ def _same_key(old: manifests.Manifest, new: manifests.Manifest) -> bool:
     names = [one.snapshot.get("redaction") for one in (old, new)]
     ids = [name.get("key_id") if isinstance(name, dict) else None for name in names]
     return bool(ids[0]) and ids[0] == ids[1]
-
-
-def _without_tokens(value: Any) -> Any:
-    """A value without what only its key makes comparable."""
-    if isinstance(value, list):
-        return [_without_tokens(one) for one in value]
-    if isinstance(value, dict):
-        return {key: _without_tokens(part) for key, part in value.items() if key != "token"}
-    return value
 
 
 def _values(old: manifests.Manifest, new: manifests.Manifest) -> Iterator[tuple[str, str, str]]:

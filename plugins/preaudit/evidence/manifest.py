@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from preaudit.snapshot import Identity, SourceStatus, StoredFile, Target
+from preaudit.snapshot import Identity, Permissions, SourceStatus, StoredFile, Target
 from preaudit.verdict import Level, Severity
 
 SCHEMA = "preaudit.manifest/1"
@@ -218,6 +218,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     now: str
     target: Target
     identity: Identity
+    permissions: Permissions = Permissions()
     snapshot: dict[str, Any]
     sources: tuple[SourceStatus, ...]
     partial: tuple[str, ...]

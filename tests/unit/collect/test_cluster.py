@@ -21,6 +21,7 @@ from preaudit.source import SOURCES, Source
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 SSR = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+SSRR = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 SSAR = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -103,7 +104,7 @@ def test_everything_is_collected_and_can_be_opened(world, collect, make):
 def test_only_get_and_self_reviews_are_sent(world, collect):
     world.namespaces("shop")
     collect(list(SOURCES), read=["secrets-metadata"])
-    assert {(verb, path) for verb, path, _, _ in world.fake.seen if verb != "GET"} == {("POST", SSR)}
+    assert {(verb, path) for verb, path, _, _ in world.fake.seen if verb != "GET"} == {("POST", SSR), ("POST", SSRR)}
 
 
 def test_secrets_are_not_asked_for_without_the_word(world, collect):

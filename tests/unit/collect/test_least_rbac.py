@@ -36,7 +36,11 @@ def test_cluster_roles_list_what_is_read_and_nothing_else():
 def test_roles_in_namespaces():
     _, documents = loaded(["pods", "nodes"], ["b", "a"])
     assert [(entry["kind"], entry["metadata"]["namespace"]) for entry in documents] == [
-        ("Role", "a"), ("RoleBinding", "a"), ("Role", "b"), ("RoleBinding", "b")]  # fmt: skip
+        ("Role", "a"), ("RoleBinding", "a"), ("Role", "b"), ("RoleBinding", "b"),
+        ("Role", "kube-system"), ("RoleBinding", "kube-system")]  # fmt: skip
+    assert documents[4]["rules"] == [
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"], "resourceNames": ["kube-system"]}
+    ]
     assert documents[0]["rules"] == [
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"], "resourceNames": ["a"]},
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
