@@ -100,6 +100,7 @@ def _sealing(commands: _Commands) -> None:
     sign.add_argument("pack", metavar="PACK")
     sign.add_argument("--key", required=True, metavar="FILE", help="private key (PEM, ECDSA P-256), or a pkcs11: URI")
     sign.add_argument("--cert", metavar="FILE", help="certificate chain (PEM, leaf first) of that key")
+    sign.add_argument("--test-result", action="store_true", help="also sign the result about the images that were seen")
     told = "compare two packs: new failures, fixed, still failing, lost sight of"
     diff = commands.add_parser("diff", help=told, description=told[0].upper() + told[1:] + ".")
     diff.add_argument("old", metavar="OLD")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from preaudit.errors import PreauditError
 from preaudit.evidence.pack import Records
 from preaudit.items import CATEGORY, OwnCollector, RequirementItem, builtin_items
 from preaudit.render.terminal import render_terminal
+from preaudit.render.text import cut, inert
 from preaudit.requirement import declared
 from preaudit.run import Run
 from preaudit.session import Session
@@ -188,7 +190,7 @@ class AuditHooks:
         except PreauditError as error:
             self._refused = str(error)
             self._abandon()
-            session.exitstatus = Exit.USAGE.value
+            session.exitstatus = error.exit_code
             return
         if not state.foreign_failures:
             session.exitstatus = code.value
@@ -207,6 +209,8 @@ class AuditHooks:
         width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120
         terminalreporter.ensure_newline()
         shown = _relative(run.pack.out)
+        if run.credential_names:
+            terminalreporter.write_line(_named(run.credential_names), yellow=True)
         text = render_terminal(
             records, run.manifest, width=width, colour=writer.hasmarkup, pack=shown, summary=run.summary
         )
@@ -217,6 +221,12 @@ class AuditHooks:
         if self.state.run is not None:
             self.state.run.abandon()
             self.state.run = None
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(inert(cut(name, 60)) for name in names[:3])
+    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"names that look like credentials, and stand in the pack as they are: {shown}{rest}"
 
 
 def _relative(path: Path) -> str:

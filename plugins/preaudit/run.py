@@ -9,12 +9,15 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from preaudit.account import Judged, account
 from preaudit.audit import Audit, Plan
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
+from preaudit.evidence.leaks import require_clean
 from preaudit.evidence.pack import MANIFEST, RECORDS, PackFolder, Records, files_below, reason, write_records
+from preaudit.evidence.readme import readme
 from preaudit.evidence.record import Record, encode
 from preaudit.gate import GateCount
 from preaudit.inputs import write_inputs
@@ -28,6 +31,9 @@ from preaudit.spool import Merged
 from preaudit.suites import data_folder
 from preaudit.uuid7 import uuid7
 from preaudit.verdict import Exit
+
+if TYPE_CHECKING:
+    from preaudit.evidence.keys import PackSigner
 
 
 class Run:
@@ -46,8 +52,15 @@ class Run:
         self._started = started
         self._demo = demo
         self._previous = _manifest_sha256(plan.options.previous)
+        self._signer = _signer(plan)
         out = plan.options.out or f"preaudit-{started:%Y%m%dT%H%M%SZ}"
         self.pack = PackFolder(Path(out).absolute())
+        self.archive = self.pack.out.with_name(f"{self.pack.out.name}.tar.zst") if plan.options.archive else None
+        if self.archive is not None and os.path.lexists(self.archive):
+            self.pack.discard()
+            raise UsageError(f"{self.archive} exists already; an archive is never overwritten, give another --out")
+        self.credential_names: tuple[str, ...] = ()
+        """Objects whose names look like credentials; names are shown as they are."""
         self.audit: Audit | None = None
         self.manifest: manifests.Manifest | None = None
         self.summary: Summary | None = None
@@ -107,6 +120,7 @@ class Run:
         total = write_records(path, self._lines(audit, items, merged, cause, count))
         self.pack.drop_spool()
         write_inputs(self.plan, self.pack)
+        self.pack.write("README.txt", readme())
         # Decoded once, for everything that is told of them; the snapshot's objects make room for them.
         audit.estate.forget()
         judged = Judged(
@@ -121,8 +135,19 @@ class Run:
         self._render(told, judged.records, self.summary)
         told = manifests.with_files(told, files_below(self.pack.path))
         self.pack.write(MANIFEST, manifests.encode(told))
-        self.manifest = told
+        leaks = require_clean(self.pack.path)
+        self.credential_names = tuple(one.name for one in leaks.named)
+        self.pack.whole()
+        if self._signer is not None:
+            from preaudit.evidence.seal import sign_pack  # noqa: PLC0415 - few runs sign
+
+            sign_pack(self.pack.path, self._signer)
         self.pack.finish()
+        self.manifest = told
+        if self.archive is not None:
+            from preaudit.evidence.archive import write_archive  # noqa: PLC0415 - few runs want it
+
+            write_archive(self.pack.out, self.archive)
         return judged.exit
 
     def _lines(
@@ -159,6 +184,18 @@ class Run:
     def abandon(self) -> None:
         """Leave nothing behind."""
         self.pack.discard()
+
+
+def _signer(plan: Plan) -> PackSigner | None:
+    """The signer of ``--sign-key``, checked before anything is looked at."""
+    key, cert = plan.options.sign_key, plan.options.sign_cert
+    if key is None:
+        if cert is not None:
+            raise UsageError("--sign-cert goes with --sign-key: a certificate alone signs nothing")
+        return None
+    from preaudit.evidence.keys import load_signer  # noqa: PLC0415 - few runs sign, and it brings cryptography
+
+    return load_signer(key, Path(cert) if cert else None)
 
 
 def _manifest_sha256(pack: str | None) -> str:

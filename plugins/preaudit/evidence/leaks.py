@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preaudit.errors import PreauditError
 from preaudit.evidence.leak_rules import AFTER, BY_LITERAL, ENCODED, encoded_hit
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Leaks:
         )
 
 
-class LeakFound(Exception):  # noqa: N818 - it names what was found
+class LeakFound(PreauditError):  # noqa: N818 - it names what was found
     """A credential would have got into a pack; the text is a sentence for the user."""
 
 

@@ -79,13 +79,16 @@ class PackFolder:
             stream.flush()
             os.fsync(stream.fileno())
 
+    def whole(self) -> None:
+        """Every file of the manifest is there; only a signature may come."""
+        (self.path / _INCOMPLETE).unlink()
+
     def finish(self) -> Path:
         """Give the pack its final name.
 
         Raises:
             UsageError: another folder has taken the name meanwhile; the pack stays where it is and is named.
         """
-        (self.path / _INCOMPLETE).unlink()
         self.path.chmod(0o755)
         for folder in ("inputs", "snapshot", "."):
             _sync(self.path / folder)

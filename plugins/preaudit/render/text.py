@@ -119,7 +119,7 @@ def plural(number: int, noun: str) -> str:
 
 
 def unique(name: str, names: set[str]) -> str:
-    """A name that is not in `names` yet, numbered where it must be: GitLab keeps only the first of two cases with one."""
+    """A name that is not in `names` yet: numbered where it must be, since GitLab keeps only the first of two."""
     found, number = name, 1
     while found in names:
         number += 1
