@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 
-from preaudit.evidence.manifest import CatalogueEntry, Control
+from preaudit.controls import Mapping, load_mapping
+from preaudit.evidence.manifest import CatalogueEntry
 from preaudit.profile import Profile
 from preaudit.requirement import Requirement
+from preaudit.suites import data_folder
 
 
 def entries(requirements: Iterable[Requirement], profile: Profile) -> tuple[CatalogueEntry, ...]:
@@ -19,13 +23,19 @@ def entry(one: Requirement, profile: Profile) -> CatalogueEntry:
     return CatalogueEntry(
         id=one.id, title=one.title, area=one.area, severity=one.severity, level=profile.level(one.id), why=one.why,
         fix=one.fix, expected=one.expected, method=one.method, population=one.population, sources=one.sources,
-        controls=tuple(_control(text) for text in one.controls),
+        controls=shipped_mapping().controls(one.id, one.controls),
         reperform=f"preaudit run --profile {profile.name} --snapshot PACK/snapshot --select {one.id}",
         file=one.file, sha256=one.sha256, limitations=one.limitations,
         parameters=tuple(wanted.name for wanted in one.uses),
     )  # fmt: skip
 
 
-def _control(text: str) -> Control:
-    framework, _, id_ = text.partition(":")
-    return Control(framework=framework, id=id_)
+def shipped_mapping() -> Mapping:
+    """The control mapping that ships with preaudit."""
+    return _mapping_of(data_folder("profiles") / "frameworks")
+
+
+@lru_cache(maxsize=1)
+def _mapping_of(folder: Path) -> Mapping:
+    """Read once: the files of an installation do not change while it runs."""
+    return load_mapping(folder)
