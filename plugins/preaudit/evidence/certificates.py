@@ -24,6 +24,11 @@ from preaudit.evidence import p256
 from preaudit.evidence.pem import read_bounded
 
 MAX_CHAIN = 8
+UNREADABLE = (
+    ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)  # fmt: skip
+"""What reading a stranger's certificate may raise, at once or when one of its parts is asked for."""
 _SIGNING = frozenset({
     ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION,
     ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE, x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"),
@@ -55,7 +60,7 @@ def load_certificates(raw: bytes, name: str) -> tuple[x509.Certificate, ...]:
     """
     try:
         found = tuple(x509.load_pem_x509_certificates(raw))
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise UsageError(f"{name} holds no certificate in PEM that can be read") from None
     if len(found) > MAX_CHAIN:
         raise UsageError(f"{name} holds {len(found)} certificates; at most {MAX_CHAIN} are read")
@@ -66,7 +71,7 @@ def is_ca(certificate: x509.Certificate) -> bool:
     """Whether a certificate may issue others."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return False
 
 
@@ -91,7 +96,7 @@ def verify_chain(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certifi
     verifier = builder.extension_policies(ca_policy=issuers, ee_policy=ExtensionPolicy.permit_all())
     try:
         verifier.build_client_verifier().verify(leaf, list(chain[1:]))
-    except VerificationError as error:
+    except (VerificationError, *UNREADABLE) as error:
         for root in roots:
             _check_dates(root, moment)
         cause = str(error).removeprefix("validation failed: ").partition(" (encountered")[0]
@@ -102,7 +107,7 @@ def name_of(certificate: x509.Certificate) -> str:
     """The subject of a certificate on one line, bounded; not yet inert."""
     try:
         return certificate.subject.rfc4514_string()[:300]
-    except ValueError:
+    except UNREADABLE:
         return "without a readable name"
 
 
@@ -110,7 +115,7 @@ def leaf_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey | None:
     """The P-256 key of a certificate, None where it is of another kind or cannot be read."""
     try:
         found = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return None
     return found if isinstance(found, ec.EllipticCurvePublicKey) and p256.is_p256(found) else None
 
@@ -127,7 +132,7 @@ def _check_dates(certificate: x509.Certificate, moment: datetime) -> None:
 def _check_purpose(leaf: x509.Certificate) -> None:
     try:
         extensions = leaf.extensions
-    except (ValueError, x509.DuplicateExtension):
+    except UNREADABLE:
         raise CertificateRefused(f"the certificate {name_of(leaf)} has extensions that cannot be read") from None
     for one in extensions:
         if isinstance(one.value, x509.KeyUsage) and not (one.value.digital_signature or one.value.content_commitment):

@@ -58,7 +58,7 @@ def check(
     if files.outline is not None and not files.findings:
         count = len(files.outline.files)
         proved = (
-            f"{count} files, {files.size:,} bytes: as manifest.json tells their lengths and sha256, none missing or extra",
+            f"{count} files, {files.size:,} bytes: lengths and sha256 as manifest.json tells, none missing or extra",
             f"{files.outline.totals.records:,} records: in canonical form, in order, each once; the counts add up",
         )
     trusted = sealed.trusted and not findings

@@ -117,8 +117,7 @@ def _asked(outline: Outline) -> list[str]:
 
 
 def _compared(one: Comparison) -> list[str]:
-    equal = one.compared - len(one.differing)
-    lines = [f"compared: {one.compared:,} {one.what}, {max(equal, 0):,} equal, {len(one.differing):,} differ"]
+    lines = [f"{one.what}: {one.compared:,} compared, {len(one.differing):,} differ"]
     lines += [f"DIFFERS: {_text(told)}" for told in one.differing[:_MOST_LISTED]]
     lines += _more(len(one.differing))
     lines += [f"NOT COMPARED: {_text(told)}" for told in one.left_out[:_MOST_LISTED]]

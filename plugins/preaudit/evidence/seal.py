@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -39,14 +40,17 @@ def sign_pack(folder: Path, signer: PackSigner, *, test_result: bool = False) ->
         more = f" (and {len(checked.findings) - 1} more, see preaudit verify)" if len(checked.findings) > 1 else ""
         raise UsageError(f"{folder} is not signed, because its files are not what its manifest says: {first}{more}")
     said = Signer(p256.public_pem(signer.public), signer.chain)
-    statement = about_manifest(checked.manifest_bytes, predicate_of(checked.outline, checked.manifest, said))
+    hashed = ""
     if test_result:
-        from preaudit.evidence.test_result import about_images  # noqa: PLC0415 - reads records and pods
+        from preaudit.evidence.images import about_images  # noqa: PLC0415 - reads records and pods
 
         images = about_images(folder, checked.outline, checked.manifest_bytes)
         if images is not None:
-            _write(folder / TEST_RESULT, seal(images, signer))
-    _write(target, seal(statement, signer))
+            sealed = seal(images, signer)
+            hashed = hashlib.sha256(sealed).hexdigest()
+            _write(folder / TEST_RESULT, sealed)
+    predicate = predicate_of(checked.outline, checked.manifest, said, hashed)
+    _write(target, seal(about_manifest(checked.manifest_bytes, predicate), signer))
     return target
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,10 +24,10 @@ from preaudit.evidence.contents import ATTESTATION, TEST_RESULT, TIMESTAMP, TooM
 from preaudit.evidence.envelope import MAX_ENVELOPE, NoEnvelope, Sealed, unseal
 from preaudit.evidence.files import Files
 from preaudit.evidence.finding import Fault, Finding, finding
+from preaudit.evidence.images import manifest_of
 from preaudit.evidence.keys import load_public
 from preaudit.evidence.statement import Predicate, Signer, predicate_of, read_predicate
 from preaudit.evidence.strict import NotStrict
-from preaudit.evidence.test_result import manifest_of
 from preaudit.evidence.timestamp import MAX_TOKEN, TimestampRefused, verified_time
 from preaudit.evidence.trust import Trust
 
@@ -73,8 +74,8 @@ def check_signatures(  # noqa: PLR0913 - the moment and the two trusts are each 
         moment, told = _moment(folder, files, raw, now, timestamp_trust, notes)
         proved = [f"{ATTESTATION}: signed with the key {sealed.key_id}"]
         proved += _trusted(trust, key, chain, moment, told, notes)
-        if TEST_RESULT in files.names:
-            _test_result(folder, key, manifest_sha256)
+        if TEST_RESULT in files.names or predicate.test_result:
+            _test_result(folder, files, predicate, key, manifest_sha256)
             proved.append(f"{TEST_RESULT}: signed with the same key, about this manifest.json")
     except _Refused as refused:
         return Signatures((refused.found,), notes=tuple(notes))
@@ -122,7 +123,9 @@ def _attestation(raw: bytes, files: Files, manifest_sha256: str) -> tuple[Sealed
             Fault.SIGNATURE,
             f"the signature is about another manifest.json: sha256 {digest[:64]}, this one has {manifest_sha256}",
         )
-    if files.outline is not None and predicate != predicate_of(files.outline, files.manifest, predicate.signer):
+    if files.outline is not None and predicate != predicate_of(
+        files.outline, files.manifest, predicate.signer, predicate.test_result
+    ):
         raise _Refused(Fault.CONTRADICTION, f"{ATTESTATION} tells of another run than manifest.json does")
     return sealed, predicate, key
 
@@ -193,8 +196,13 @@ def _trusted(  # noqa: PLR0913, PLR0917 - what trust is judged by
     ]
 
 
-def _test_result(folder: Path, key: ec.EllipticCurvePublicKey, manifest_sha256: str) -> None:
-    sealed = _unseal(_read(folder, TEST_RESULT, MAX_ENVELOPE), TEST_RESULT)
+def _test_result(
+    folder: Path, files: Files, predicate: Predicate, key: ec.EllipticCurvePublicKey, manifest_sha256: str
+) -> None:
+    if TEST_RESULT not in files.names:
+        raise _Refused(Fault.MISSING, f"{TEST_RESULT} is missing; {ATTESTATION} names it")
+    raw = _read(folder, TEST_RESULT, MAX_ENVELOPE)
+    sealed = _unseal(raw, TEST_RESULT)
     if sealed.key_id != p256.key_id(key):
         raise _Refused(Fault.UNTRUSTED, f"{TEST_RESULT} is signed with another key than {ATTESTATION}")
     if not sealed.signed_by(key):
@@ -205,3 +213,5 @@ def _test_result(folder: Path, key: ec.EllipticCurvePublicKey, manifest_sha256: 
         raise _Refused(Fault.MALFORMED, f"the payload of {TEST_RESULT} {error}") from None
     if digest != manifest_sha256:
         raise _Refused(Fault.SIGNATURE, f"{TEST_RESULT} is about another manifest.json")
+    if hashlib.sha256(raw).hexdigest() != predicate.test_result:
+        raise _Refused(Fault.CHANGED, f"{TEST_RESULT} is not the one that {ATTESTATION} names")

@@ -92,6 +92,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         cluster_uid: UID of the namespace kube-system, "" where files were judged.
         demo: the cluster is the recorded one that ships with preaudit.
+        test_result: sha256 of test-result.dsse.json, "" where the pack has none: it cannot be taken away unnoticed.
     """
 
     tool: Tool
@@ -102,15 +103,17 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     result: Result
     redaction: Redaction
     signer: Signer
+    test_result: str
 
 
-def predicate_of(outline: Outline, manifest: dict[str, Any], signer: Signer) -> Predicate:
+def predicate_of(outline: Outline, manifest: dict[str, Any], signer: Signer, test_result: str = "") -> Predicate:
     """The predicate that belongs to a manifest.
 
     Args:
         outline: what was read of it.
         manifest: the whole of it.
         signer: who signs.
+        test_result: sha256 of test-result.dsse.json, "" where there is none.
     """
     run, totals, profile = outline.run, outline.totals, outline.profile
     hashed = hashlib.sha256(pretty(manifest["profile"])).hexdigest()
@@ -126,6 +129,7 @@ def predicate_of(outline: Outline, manifest: dict[str, Any], signer: Signer) -> 
         ),
         redaction=Redaction(outline.snapshot.redaction.policy, outline.snapshot.redaction.key),
         signer=signer,
+        test_result=test_result,
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 
+from preaudit.evidence.certificates import UNREADABLE
+
 MAX_TOKEN = 2**20
 
 
@@ -30,7 +32,7 @@ def verified_time(token: bytes, message: bytes, authorities: Sequence[x509.Certi
 
     try:
         response = decode_timestamp_response(token)
-    except ValueError:
+    except UNREADABLE:
         raise TimestampRefused("is no RFC 3161 response in DER") from None
     builder = VerifierBuilder()
     for one in authorities:
@@ -41,6 +43,6 @@ def verified_time(token: bytes, message: bytes, authorities: Sequence[x509.Certi
         moment = response.tst_info.gen_time
     except VerificationError as error:
         raise TimestampRefused(f"does not verify: {error}") from None
-    except (ValueError, TypeError, AssertionError) as error:
+    except (*UNREADABLE, AssertionError, OverflowError) as error:
         raise TimestampRefused(f"cannot be read: {error}") from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
