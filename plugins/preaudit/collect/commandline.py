@@ -30,34 +30,37 @@ _OPTIONS: dict[str, frozenset[str]] = {
 }  # fmt: skip
 """Options that take a credential, by the programs that read them so."""
 _OPTIONS_ANYWHERE = frozenset({"-pw", "-passin", "-passout", "-pass", "-storepass", "-keypass", "--from-literal",
-                               "--http-password", "--proxy-user", "--cookie", "--auth", "--creds", "--src-creds",
-                               "--dest-creds", "--basic-auth", "--oauth2-bearer", "--passin", "--pass"})  # fmt: skip
-_PAIR_OPTIONS = frozenset({"-u", "--user", "-U", "--auth", "-auth", "--proxy-user", "-n", "--http-user", "--userpass"})
+                               "--http-password", "--proxy-user", "--cookie", "--auth", "--creds",
+                               "--src-creds", "--dest-creds", "--basic-auth", "--oauth2-bearer", "--passin",
+                               "--pass"})  # fmt: skip
+_PAIR_OPTIONS = frozenset({"-u", "--user", "-U", "--auth", "-auth", "--proxy-user", "-n", "--http-user",
+                           "--userpass"})
 """Options whose value is a credential where it holds a colon or a percent sign: user:password."""
 _HEADER_OPTIONS = frozenset({"-H", "--header", "--headers", "--add-header"})
 _HEADER = re.compile(r"\s*([A-Za-z0-9_\-]{1,128})\s*[:=]\s*(\S.*)", re.DOTALL)
-_PLAIN_HEADERS = frozenset({"accept", "content-type", "host", "user-agent", "accept-encoding", "cache-control", "origin",
-                            "accept-language", "connection", "expect", "range", "if-none-match"})  # fmt: skip
-_POSITIONAL = frozenset({"htpasswd", "rabbitmqctl", "mc", "chpasswd", "sqlplus", "vault", "expect", "smbpasswd", "passwd",
-                         "rabbitmqadmin", "echo", "printf", "kinit", "impdp", "expdp", "bw", "op", "doveadm"})  # fmt: skip
+_PLAIN_HEADERS = frozenset({"accept", "content-type", "host", "user-agent", "accept-encoding", "cache-control",
+                            "origin", "accept-language", "connection", "expect", "range", "if-none-match"})  # fmt: skip
+_POSITIONAL = frozenset({"htpasswd", "rabbitmqctl", "mc", "chpasswd", "sqlplus", "vault", "expect", "smbpasswd",
+                         "passwd", "rabbitmqadmin", "echo", "printf", "kinit", "impdp", "expdp", "bw", "op", "doveadm"})  # fmt: skip
 """Programs whose words may be credentials by position; none of them is kept."""
 _OTHER_P = frozenset({
-    "mkdir", "ssh", "scp", "sftp", "cp", "mv", "ps", "nc", "ncat", "nmap", "psql", "pg_isready", "pg_dump", "pg_restore",
-    "pg_basebackup", "createdb", "dropdb", "install", "touch", "rsync", "tar", "read", "python", "python3", "pytest",
-    "perl", "ruby", "node", "sed", "memcached", "redis-server", "sshd", "ping", "sysctl", "mount", "ping6", "unzip",
+    "mkdir", "ssh", "scp", "sftp", "cp", "mv", "ps", "nc", "ncat", "nmap", "psql", "pg_isready", "pg_dump",
+    "pg_restore", "pg_basebackup", "createdb", "dropdb", "install", "touch", "rsync", "tar", "read", "python",
+    "python3", "pytest", "perl", "ruby", "node", "sed", "memcached", "redis-server", "sshd", "ping", "sysctl", "mount", "ping6", "unzip",
 })  # fmt: skip
 """Programs that read ``-p`` as something ordinary."""
 _INTERPRETERS = re.compile(
-    r"(?:ba|da|z|k|a|c|tc|fi|r)?sh|busybox|python[0-9.]*|perl|ruby|node|nodejs|php[0-9.]*|lua[0-9.]*|pwsh|powershell|deno"
-    r"|cmd(?:\.exe)?|awk|gawk|mawk|groovy|jshell|tclsh|su|runuser|psql|mongosh?|redis-cli|mysql|mariadb|sqlcmd|cypher-shell"
+    r"(?:ba|da|z|k|a|c|tc|fi|r)?sh|busybox|python[0-9.]*|perl|ruby|node|nodejs|php[0-9.]*|lua[0-9.]*|pwsh|powershell"
+    r"|deno|cmd(?:\.exe)?|awk|gawk|mawk|groovy|jshell|tclsh|su|runuser|psql|mongosh?|redis-cli|mysql"
+    r"|mariadb|sqlcmd|cypher-shell"
 )
 _CODE_OPTION = re.compile(r"-[A-Za-z]{0,6}[ceErR]|--(?:command|eval|execute|print|run)|/[cC]|-Command|-EncodedCommand")
 _SHELL_SIGNS = re.compile(r"[\n;|&<>`]|\$\(\s*[^A-Za-z_)]|\$\([A-Za-z0-9_.\-]+[^A-Za-z0-9_.\-)]")
-_GLUED = {"-p": _OPTIONS["-p"] - {"docker", "useradd", "usermod", "az", "oc"}, "-P": frozenset({"sqlcmd", "bcp", "unzip"}),
-          "-a": _OPTIONS["-a"], "-w": frozenset(_LDAP)}  # fmt: skip
+_GLUED = {"-p": _OPTIONS["-p"] - {"docker", "useradd", "usermod", "az", "oc"},
+          "-P": frozenset({"sqlcmd", "bcp", "unzip"}), "-a": _OPTIONS["-a"], "-w": frozenset(_LDAP)}  # fmt: skip
 _NUMBER = re.compile(r"[0-9]{1,5}(?::[0-9]{1,5})?(?:/(?:tcp|udp))?")
-_ORDINARY_WORD = re.compile(r"[a-z]{1,12}|[^\s:]*/[^\s:]*|[^\s@:]*[.][a-z]{1,5}|[^\s]*[=][^\s]*")
-_DSN = re.compile(r"(?:^|[\s=\"',])[A-Za-z0-9_.\-]{1,64}[:/][^\s@/:\"']{3,256}@(?!sha[0-9]{3}:)[A-Za-z0-9_.\-\[]{1,253}")
+_PATH = re.compile(r"\.{0,2}/[^\s:@]*")
+_DSN = re.compile(r"(?:^|[\s=\"',])[A-Za-z0-9_.\-]{1,64}[:/][^\s@/:\"']{3,256}@(?!sha[0-9]{3}:)[A-Za-z0-9_.\-\[]")
 
 
 def is_script(programs: Sequence[str], previous: str, element: str) -> bool:
@@ -94,7 +97,7 @@ def value_of(programs: Sequence[str], previous: str, element: str) -> list[str] 
         if previous in _PAIR_OPTIONS and re.search(r"[^:%]{1,64}[:%].", element):
             return ["basic-auth"] if not _NUMBER.fullmatch(element) else None
         if previous in {"-p", "-P"} and not any(one in _OTHER_P for one in programs):
-            return None if _NUMBER.fullmatch(element) or _ORDINARY_WORD.fullmatch(element) else []
+            return None if _NUMBER.fullmatch(element) or _PATH.fullmatch(element) else []
     if not element.startswith("-") and any(one in _POSITIONAL for one in programs):
         return []
     return None

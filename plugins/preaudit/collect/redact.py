@@ -284,9 +284,9 @@ class Redactor:
                 found[key] = self.values(value)
             else:
                 found[key] = self.kept(value, inner)
-        key = node.get("key")
-        if schema in _EXPRESSIONS and isinstance(key, str) and isinstance(found.get("values"), list):
-            found["values"] = [self.named(key, value) for value in node["values"]]
+        label = node.get("key")
+        if schema in _EXPRESSIONS and isinstance(label, str) and isinstance(found.get("values"), list):
+            found["values"] = [self.named(label, value) for value in node["values"]]
         return found
 
     def raw(self, raw: bytes, schema: str | None = None) -> bytes:

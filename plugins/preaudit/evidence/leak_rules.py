@@ -65,17 +65,19 @@ RULES: tuple[Rule, ...] = (
         rb"|ATATT3[\w\-=]{20,}|xkeysib-[a-f0-9]{32,}|glsa_\w{20,}|NRAK-[A-Z0-9]{20,}|PMAK-[a-f0-9\-]{40,}"
         rb"|sntrys_[\w=+/]{30,})")),
     Rule("credential in a URL", (b"@",), re.compile(
-        rb"[A-Za-z][A-Za-z0-9+.\-]{1,30}:(?:/|\\/){2}(?!REDACTED@)[^\s/?#@\"'<>\\:]{0,256}:[^\s@\"'<>\\]{1,512}@"), 900),
+        rb"[A-Za-z][A-Za-z0-9+.\-]{1,30}:(?:/|\\/){2}(?!REDACTED@)[^\s/?#@\"'<>\\:]{0,256}:[^\s@\"'<>\\]{1,512}@"),
+        900),
     Rule("database address with a password", (b"@tcp(", b"@unix(", b"@udp("), re.compile(
         rb"[A-Za-z0-9_.\-]{1,64}:[^\s@/\"'\\]{1,256}@(?:tcp|unix|udp)\("), 400),
     Rule("authorization header", (b"asic ", b"earer "), re.compile(
         rb"(?<=[Bb])asic [A-Za-z0-9+/]{12,}={0,2}(?![A-Za-z0-9+/ ])"
         rb"|(?<=[Bb])earer (?=[\w.~+/\-]*\d)[\w.~+/\-]{16,}")),
     Rule("password in a text", (
-        b"assword", b"ASSWORD", b"asswd", b"ASSWD", b"pwd", b"PWD", b"ecret_", b"ECRET_", b"ecretA", b"ecret-", b"ecretK",
+        b"assword", b"ASSWORD", b"asswd", b"ASSWD", b"pwd", b"PWD", b"ecret_", b"ECRET_", b"ecretA", b"ecret-",
+        b"ecretK", b"assphrase", b"client-key-data",
         b"lient_secret", b"lientSecret", b"LIENT_SECRET", b"api_key", b"apiKey", b"API_KEY", b"api-key",
         b"rivate_key", b"rivateKey", b"RIVATE_KEY", b"ccess_token", b"ccessToken", b"CCESS_TOKEN", b"uth_token",
-        b"uthToken", b"UTH_TOKEN", b"client-key-data", b"assphrase"), re.compile(
+        b"uthToken", b"UTH_TOKEN"), re.compile(
         rb"(?:assw(?:or)?d|pwd|ecret[_\-]?(?:access[_\-]?)?key|lient[_\-]?secret|api[_\-]?key|rivate[_\-]?key"
         rb"|(?:ccess|uth)[_\-]?token|client-key-data|assphrase)"
         rb"(?:\\{0,3}\"{1,2}|')?\s{0,4}[:=]\s{0,4}(?:\\{0,3}\"{1,2}|')?" + _VALUE, re.IGNORECASE)),

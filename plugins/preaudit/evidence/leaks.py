@@ -32,7 +32,9 @@ _BETWEEN = b"\n\x01\n"
 _HASH = re.compile(rb'":"[0-9a-f\-]{32,64}"')
 """Hashes, tokens and UIDs of ours, most of what differs between records; none of the rules is about a bare number."""
 _JSON_ESCAPE = re.compile(rb"\\u00([0-7][0-9a-fA-F])|\\/")
-_NAMED = re.compile(rb'(?:^|["{,\s])(?:name|namespace|serviceAccountName|serviceAccount|nodeName)"\s?:\s?"([^"]{1,1024})')
+_NAMED = re.compile(
+    rb'(?:^|["{,\s])(?:name|namespace|serviceAccountName|serviceAccount|nodeName)"\s?:\s?"([^"]{1,1024})'
+)
 _SNAPSHOT = "snapshot"
 
 

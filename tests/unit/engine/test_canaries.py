@@ -330,7 +330,7 @@ def test_every_kind_that_is_read_was_collected(ground):
 
 
 def test_broken_manifests_are_told_without_their_values(ground, tmp_path):
-    folder, planted = ground
+    _, planted = ground
     word = next(iter(planted.words.values()))
     broken = {
         "a.yaml": f"kind: Pod\npassword: {word}\n  b: c\n", "b.json": '{"kind": "Pod", "password": "' + word + "\n",
