@@ -14,6 +14,7 @@ from preaudit.render.hdf import render_hdf
 from preaudit.render.html import render_html
 from preaudit.render.junit import render_junit
 from preaudit.render.markdown import render_markdown
+from preaudit.render.oscal import render_oscal
 from preaudit.render.summary import Summary
 
 
@@ -61,10 +62,15 @@ def _markdown(told: Told, stream: IO[bytes]) -> None:
     render_markdown(told.summary, told.manifest, stream)
 
 
+def _oscal(told: Told, stream: IO[bytes]) -> None:
+    render_oscal(told.summary, told.manifest, stream, records_sha256=told.records_sha256)
+
+
 RENDERINGS: dict[str, Callable[[Told, IO[bytes]], None]] = {
     "report.html": _html,
     "junit.xml": _junit,
     "hdf.json": _hdf,
+    "oscal.json": _oscal,
     "records.csv": _csv,
     "summary.md": _markdown,
 }
