@@ -26,7 +26,9 @@ from preaudit.render.text import cut, inert
 
 ENDING = ".tar.zst"
 WINDOW_LOG = 27
-LEVEL = 3
+"""The longest window that ``tar --zstd`` opens without being asked to."""
+LEVEL = 9
+"""Measured on 160,000 records (225 MB): 15.7 bytes a record; the long-distance mode made it larger and slower."""
 MAX_UNPACKED = 4 * 2**30
 """Most bytes that an archive may unfold to; a pack of 10,000 pods has about 0.3 GB."""
 MAX_RATIO = 1_000
@@ -82,9 +84,7 @@ def write_archive(folder: Path, target: Path) -> None:
 
 
 def _write(stream: IO[bytes], folder: Path, top: str, names: list[str]) -> None:
-    parameters = zstandard.ZstdCompressionParameters.from_level(
-        LEVEL, window_log=WINDOW_LOG, enable_ldm=True, write_checksum=True
-    )
+    parameters = zstandard.ZstdCompressionParameters.from_level(LEVEL, window_log=WINDOW_LOG, write_checksum=True)
     with (
         zstandard.ZstdCompressor(compression_params=parameters).stream_writer(stream, closefd=False) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.USTAR_FORMAT, bufsize=_CHUNK) as tar,

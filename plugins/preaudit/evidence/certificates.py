@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import (
     Criticality,
@@ -59,7 +61,10 @@ def load_certificates(raw: bytes, name: str) -> tuple[x509.Certificate, ...]:
         UsageError: it holds none, one that cannot be read, or too many.
     """
     try:
-        found = tuple(x509.load_pem_x509_certificates(raw))
+        with warnings.catch_warnings():
+            # What is odd but still read is no news for whoever verifies a pack.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            found = tuple(x509.load_pem_x509_certificates(raw))
     except UNREADABLE:
         raise UsageError(f"{name} holds no certificate in PEM that can be read") from None
     if len(found) > MAX_CHAIN:
