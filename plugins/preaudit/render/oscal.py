@@ -135,7 +135,7 @@ def _result(summary: Summary, manifest: Manifest, ids: _Ids, objectives: list[_O
 def _objectives(summary: Summary) -> list[_Objective]:
     """What findings can be about, sorted: controls of NIST's, then requirements that speak to none of them."""
     controls: dict[str, _Objective] = {}
-    alone = []
+    alone: list[_Objective] = []
     for requirement in summary.requirements:
         spoken = {name: one.relationship for one in requirement.entry.controls if (name := _oscal_id(one))}
         for name, relationship in spoken.items():

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from preaudit.catalogue import shipped_mapping
 from preaudit.evidence.manifest import Manifest
 from preaudit.evidence.record import Record
+from preaudit.render.controls import render_controls
 from preaudit.render.csvfile import render_csv
 from preaudit.render.hdf import render_hdf
 from preaudit.render.html import render_html
@@ -66,8 +68,13 @@ def _oscal(told: Told, stream: IO[bytes]) -> None:
     render_oscal(told.summary, told.manifest, stream, records_sha256=told.records_sha256)
 
 
+def _controls(told: Told, stream: IO[bytes]) -> None:
+    render_controls(told.summary, told.manifest, stream, mapping=shipped_mapping(), reports=told.reports)
+
+
 RENDERINGS: dict[str, Callable[[Told, IO[bytes]], None]] = {
     "report.html": _html,
+    "controls.html": _controls,
     "junit.xml": _junit,
     "hdf.json": _hdf,
     "oscal.json": _oscal,
