@@ -227,7 +227,7 @@ def kubelet(flags: str, node: str, *, version2: bool) -> str:
         "seccompDefault": good,
         "shutdownGracePeriod": "0s",
         "staticPodPath": "/etc/kubernetes/manifests",
-        "streamingConnectionIdleTimeout": "5m0s" if good else "0s",
+        "streamingConnectionIdleTimeout": "5m0s" if good else "48h",
         # A mirror pod that could not be made while the API server was still starting is tried again this soon.
         "syncFrequency": "5s",
         "tlsCertFile": f"{certificates}/kubelet.crt",

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from preaudit.collect import kubelet, listing, transport
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from testbed import access, deploy
@@ -69,3 +71,15 @@ def shop(kubeconfig: str) -> Iterator[Callable[[str], tuple[str, ...]]]:
 def login() -> Callable[[str], Path]:
     """The kubeconfig of a user by name, who has no right that is not given to that name."""
     return lambda user: access.for_user(STATE, user, (), f"https://{api_address()}")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The collector waits for milliseconds where it would wait for minutes, and reads small pages."""
+    for name, value in (("CONNECT_SECONDS", 2.0), ("READ_SECONDS", 0.6), ("ATTEMPTS", 2),
+                        ("BACKOFF_CAP_SECONDS", 0.02), ("RETRY_AFTER_CAP_SECONDS", 0.02)):  # fmt: skip
+        monkeypatch.setattr(transport, name, value)
+    monkeypatch.setattr(kubelet, "SECONDS", 0.8)
+    monkeypatch.setattr(listing, "MAX_PAGES", 40)
+    monkeypatch.setattr(listing, "LIMIT", 4)
+    monkeypatch.setattr(listing.ListCall.query, "__defaults__", (4, ""))
