@@ -125,6 +125,8 @@ def open_pack(path: Path) -> Iterator[Path]:
     with os.fdopen(descriptor, "rb") as stream, tempfile.TemporaryDirectory(prefix="preaudit-pack-") as private:
         try:
             top = _unpack(stream, Path(private))
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            raise ArchiveRefused("the archive holds two things under one name") from None
         except OSError as error:
             raise UsageError(f"{path} cannot be unpacked into {private}: {reason(error)}") from None
         yield Path(private) / top
@@ -235,7 +237,7 @@ def _parse(header: bytes) -> tuple[str, bool, int]:
         raise ArchiveRefused(f"the archive holds {_shown(name)}, which is a link or a special file")
     folder = kind == tarfile.DIRTYPE
     name = name.removesuffix("/") if folder else name
-    if fault := name_fault(name):
+    if fault := name_fault(name, depth=4):
         raise ArchiveRefused(f"the archive holds {_shown(name)}, which {fault}")
     size = _octal(header[124:136])
     if folder and size:

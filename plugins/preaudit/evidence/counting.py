@@ -9,12 +9,13 @@ import msgspec
 
 from preaudit.evidence.finding import Fault, Finding, finding
 from preaudit.evidence.outline import Totals
-from preaudit.snapshot import MAX_LINE
 from preaudit.verdict import Verdict
 
 _DECODE = msgspec.json.Decoder().decode
 _ENCODE = msgspec.json.Encoder().encode
 _MOST_TOLD = 3
+MAX_LINE = 16 * 2**20
+"""Longest record that is read, in bytes; the largest honest ones quote an object of 1.5 MB."""
 _WORDS = frozenset(one.value for one in Verdict)
 _ATTESTABLE = frozenset({Verdict.PASS.value, Verdict.FAIL.value})
 

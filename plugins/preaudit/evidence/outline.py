@@ -17,10 +17,11 @@ _VERDICTS = frozenset(one.value for one in Verdict)
 
 
 class Tool(msgspec.Struct, frozen=True):
-    """What made the pack."""
+    """What made the pack; `files_sha256` identifies the installed files, "" where it was not told."""
 
     name: str
     version: str
+    files_sha256: str = ""
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -136,12 +137,12 @@ def read_outline(raw: bytes) -> tuple[Outline, dict[str, Any]]:
     return outline, value
 
 
-def name_fault(name: str) -> str:
-    """Why a path is none that a pack may hold, "" where it may."""
+def name_fault(name: str, depth: int = 3) -> str:
+    """Why a path is none that a pack may hold, at most `depth` parts long; "" where it may."""
     parts = name.split("/")
     if not name or name.startswith("/") or any(part in {"", ".", ".."} for part in parts):
         return "does not lie in the pack"
-    if len(name.encode("utf-8", "surrogatepass")) > 255 or len(parts) > 4:
+    if len(name.encode("utf-8", "surrogatepass")) > 255 or len(parts) > depth:
         return "is too long"
     if not name.isprintable() or any(mark in name for mark in '\\"'):
         return "holds characters that no name in a pack has"

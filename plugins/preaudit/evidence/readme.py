@@ -67,7 +67,8 @@ Have a time-stamping authority sign that the signature existed; certificates are
 WHAT A CHECK DOES NOT PROVE
 
 That the cluster was as the snapshot shows it: its API server could have lied, and whoever ran the audit chose the
-cluster and the moment. That what the profile does not ask is in order. That the signer's key was never in other hands.
+cluster and the moment. That what the profile does not ask is in order. That the signer's key was never in other hands,
+nor its certificate revoked.
 Without a key that you trust, a check proves only that the files fit each other: whoever made the pack could have
 changed it and written it anew.
 """

@@ -16,10 +16,11 @@ SUBJECT = "manifest.json"
 
 
 class Tool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The program that judged."""
+    """The program that judged; `files_sha256` is the hash of its installed files, "" where it was not told."""
 
     name: str
     version: str
+    files_sha256: str
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +119,7 @@ def predicate_of(outline: Outline, manifest: dict[str, Any], signer: Signer, tes
     run, totals, profile = outline.run, outline.totals, outline.profile
     hashed = hashlib.sha256(pretty(manifest["profile"])).hexdigest()
     return Predicate(
-        tool=Tool(outline.tool.name, outline.tool.version),
+        tool=Tool(outline.tool.name, outline.tool.version, outline.tool.files_sha256),
         profile=Profile(profile.name, profile.version, hashed),
         cluster_uid=outline.target.cluster_uid,
         demo=outline.demo,

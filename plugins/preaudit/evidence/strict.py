@@ -10,6 +10,8 @@ import msgspec
 MAX_JSON = 32 * 2**20
 """Longest JSON document that is read as a whole, in bytes."""
 
+_FORM = "is not in canonical form (other white space, order of keys, numbers or escapes)"
+
 
 class NotStrict(ValueError):  # noqa: N818 - it says what the document is
     """A document that two readers could understand differently, or not at all; one clause that says why."""
@@ -44,13 +46,25 @@ def read_pretty(raw: bytes) -> Any:
     Raises:
         NotStrict: they are anything else.
     """
+    if len(raw) > MAX_JSON:
+        raise NotStrict(f"is longer than {MAX_JSON} bytes")
+    # The form is checked before a value is made: what is written without white space could become a hundred times as
+    # large in memory.
+    try:
+        formed = msgspec.json.format(raw, indent=1) + b"\n" == raw
+    except RecursionError:
+        raise NotStrict("is nested too deeply") from None
+    except msgspec.MsgspecError as error:
+        raise NotStrict(f"is no JSON: {str(error)[:200]}") from None
+    if not formed:
+        raise NotStrict(_FORM)
     value = _decoded(raw)
     try:
         same = pretty(value) == raw
     except (RecursionError, ValueError, OverflowError):
         same = False
     if not same:
-        raise NotStrict("is not in canonical form (other white space, order of keys, numbers or escapes)")
+        raise NotStrict(_FORM)
     return value
 
 

@@ -118,7 +118,7 @@ HOSTILE = {
     "link name on a file": (tarred(entry("top/file", linkname="/etc")), "is a link or a special file"),
     "sparse": (tarred(entry("top/file", tarfile.GNUTYPE_SPARSE)), "is a link or a special file"),
     "twice": (tarred(entry("top/file"), entry("top/file")), "holds top/file twice"),
-    "file and folder": (tarred(entry("top/x"), entry("top/x/y")), "cannot be unpacked"),
+    "file and folder": (tarred(entry("top/x"), entry("top/x/y")), "two things under one name"),
     "two tops": (tarred(entry("other/file")), "more than one folder at its top"),
     "no folder": (tarred(entry("top/below/file")), "before its folder"),
     "a file at the top": (tarred(entry("file")), "more than one folder at its top"),
@@ -129,7 +129,7 @@ HOSTILE = {
     "negative length": (with_size(b"-0000000001\0"), "a number in a header is none"),
     "binary length": (with_size(b"\x80" + b"\xff" * 11), "a number in a header is none"),
     "huge length": (with_size(b"77777777777\0"), "ends in the middle"),
-    "many files": (tarred(*(entry(f"top/{number}") for number in range(20_001))), "more than 20000 files"),
+    "many files": (tarred(*(entry(f"top/{number}") for number in range(501))), "more than 500 files"),
     "cut": (GOOD[:700], "ends in the middle"),
     "no end": (GOOD[:1536], "ends in the middle"),
     "goes on": (GOOD + b"x" * 512, "goes on after its end"),
@@ -145,6 +145,7 @@ HOSTILE = {
 def private(tmp_path, monkeypatch):
     """Where archives are unpacked; everything around it can be looked at."""
     (tmp_path / "around" / "tmp").mkdir(parents=True)
+    monkeypatch.setattr(archive, "MAX_FILES", 500)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "around" / "tmp"))
     return tmp_path / "around"
 
@@ -238,7 +239,7 @@ def test_fuzzed_archives_never_crash(signed_pack, tmp_path, private, faults):
     chance = random.Random(4)
     same = contents(signed_pack)
     outcomes = {"refused": 0, "noticed": 0, "the same pack": 0}
-    for turn in range(400):
+    for turn in range(200):
         changed = bytearray(raw if turn % 2 else good)
         for _ in range(chance.choice((1, 1, 3, 20))):
             changed[chance.randrange(len(changed)) if chance.random() < 0.5 else chance.randrange(2048) % len(changed)] = chance.randrange(256)

@@ -157,10 +157,10 @@ FAULTS = {
     "duplicate key": (change("manifest.json", lambda raw: raw.replace(b'{\n "att', b'{\n "demo": true,\n "demo": true,\n "att')), Fault.MALFORMED, "has the key 'demo' twice"),
     "another form": (change("manifest.json", lambda raw: raw + b"\n"), Fault.MALFORMED, "manifest.json is not in canonical form"),
     "cut": (change("manifest.json", lambda raw: raw[:-5]), Fault.MALFORMED, "manifest.json is no JSON"),
-    "no text": (change("manifest.json", lambda raw: b"\xff" + raw), Fault.MALFORMED, "manifest.json is no UTF-8"),
+    "no text": (change("manifest.json", lambda raw: raw.replace(b'"Bank"', b'"\xff"')), Fault.MALFORMED, "manifest.json is no UTF-8"),
     "endless number": (change("manifest.json", lambda raw: raw.replace(b'"records": 12', b'"records": ' + b"9" * 10**5)), Fault.MALFORMED, "manifest.json is no JSON"),
     "deep": (change("manifest.json", lambda _: b"[" * 10**6), Fault.MALFORMED, "manifest.json is nested too deeply"),
-    "not a number": (change("manifest.json", lambda raw: raw.replace(b'"demo": false', b'"demo": NaN')), Fault.MALFORMED, "holds NaN"),
+    "not a number": (change("manifest.json", lambda raw: raw.replace(b'"demo": false', b'"demo": NaN')), Fault.MALFORMED, "manifest.json is no JSON"),
     "other schema": (manifest(lambda value: value.update(schema="preaudit.manifest/9")), Fault.MALFORMED, "'preaudit.manifest/9', this version reads"),
     "empty": (change("manifest.json", lambda _: b""), Fault.MALFORMED, "manifest.json is no JSON"),
 }  # fmt: skip
