@@ -7,7 +7,6 @@ below one top folder. Python's tarfile would also follow GNU and PAX extensions,
 from __future__ import annotations
 
 import os
-import secrets
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import zstandard
 
 from preaudit.errors import UsageError
 from preaudit.evidence.contents import MAX_FILES, TooMuch, open_plain, survey
+from preaudit.evidence.durable import write_new
 from preaudit.evidence.outline import name_fault, read_outline
 from preaudit.evidence.pack import MANIFEST, reason
 from preaudit.evidence.strict import NotStrict
@@ -69,18 +69,11 @@ def write_archive(folder: Path, target: Path) -> None:
     for name in (top, *names):
         if fault := name_fault(name):
             raise UsageError(f"{folder} holds {inert(name)!r}, which {fault}")
-    fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.incomplete")
     try:
-        with fresh.open("xb") as stream:
-            _write(stream, folder, top, names)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.link(fresh, target)  # unlike rename, it refuses to replace
+        write_new(target, lambda stream: _write(stream, folder, top, names))
     except (OSError, ValueError) as error:
         cause = reason(error) if isinstance(error, OSError) else str(error)
         raise UsageError(f"{target} cannot be written: {cause}") from None
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _write(stream: IO[bytes], folder: Path, top: str, names: list[str]) -> None:

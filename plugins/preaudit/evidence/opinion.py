@@ -14,7 +14,8 @@ _MOST_LISTED = 20
 _NOT_PROVEN = """\
 not proven: that the cluster was as the snapshot shows it (its API server could have lied, and whoever ran the audit
 could have chosen the cluster and the moment), that what the profile does not ask is in order, and that the signer's
-key was never in other hands nor its certificate revoked. --reperform judges the stored snapshot again; --live N looks at the cluster again."""
+key was never in other hands nor its certificate revoked. --reperform judges the stored snapshot again; --live N looks
+at the cluster again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from pathlib import Path
+from typing import IO
 
 from preaudit.errors import UsageError
 from preaudit.evidence import p256
 from preaudit.evidence.contents import ATTESTATION, TEST_RESULT
+from preaudit.evidence.durable import write_new
 from preaudit.evidence.envelope import seal
 from preaudit.evidence.files import check_files
 from preaudit.evidence.keys import PackSigner
@@ -55,16 +56,19 @@ def sign_pack(folder: Path, signer: PackSigner, *, test_result: bool = False) ->
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a whole file or none, never over another."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    """Write a whole file or none, never over another; what a killed process leaves lies beside the pack, not in it."""
+    pack = path.parent
     try:
-        with fresh.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            os.link(fresh, path)  # unlike rename, it refuses to replace
-        finally:
-            fresh.unlink()
+        write_new(path, lambda stream: _put(stream, content), _beside(pack))
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {reason(error)}") from None
+
+
+def _beside(pack: Path) -> Path:
+    """The folder that the pack lies in; the pack itself where that one is another file system, or not ours."""
+    same = pack.stat().st_dev == pack.parent.stat().st_dev
+    return pack.parent if same and os.access(pack.parent, os.W_OK) else pack
+
+
+def _put(stream: IO[bytes], content: bytes) -> None:
+    stream.write(content)

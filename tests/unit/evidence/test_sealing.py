@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jsonschema
@@ -11,6 +12,7 @@ import pytest
 from preaudit.cli import main
 from preaudit.evidence.archive import write_archive
 from preaudit.evidence.envelope import unseal
+from preaudit.evidence.finding import Fault
 from preaudit.evidence.images import PREDICATE
 from preaudit.evidence.integrity import check
 from preaudit.evidence.opinion import Comparison, opinion
@@ -68,6 +70,23 @@ def test_an_archive_is_verified_too(signed_pack, sealing, tmp_path, capsys):
     assert main(["verify", str(tmp_path / "pack.tar.zst"), *trust]) == 1
     assert "NOT VERIFIED: the archive was not opened" in capsys.readouterr().out
     assert main(["sign", str(tmp_path / "pack.tar.zst"), "--key", str(sealing / "signer.key")]) == 4
+
+
+def test_a_signer_that_is_killed_leaves_the_pack_as_it_was(pack, sealing, trusted):
+    """At any moment there is either no signature or a whole one; what lies around is beside the pack."""
+    code = f"import os; from preaudit.cli import main; os._exit(main(['sign', {str(pack)!r}, '--key', {str(sealing / 'signer.key')!r}]))"
+    signed = 0
+    for turn in range(8):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+        time.sleep(0.08 * turn)
+        process.kill()
+        process.wait(timeout=60)
+        found = [one.fault for one in check(pack, trusted, now=NOW).findings]
+        assert found in ([], [Fault.UNSIGNED])
+        if not found:
+            (pack / "attestation.dsse.json").unlink()
+            signed += 1
+    print(f"{signed} of 8 signed before they were killed")
 
 
 def test_what_was_given_wrongly_is_a_usage_error(signed_pack, sealing, tmp_path, capsys):
