@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
 from preaudit.errors import UsageError
 from preaudit.evidence.archive import ArchiveRefused, open_pack
 from preaudit.evidence.integrity import check
@@ -64,7 +66,11 @@ def _second_looks(parsed: argparse.Namespace, folder: Path, manifest: bytes) -> 
         return found
     from preaudit.evidence.manifest import decode  # noqa: PLC0415 - only who looks again needs the whole of it
 
-    told = decode(manifest)
+    try:
+        told = decode(manifest)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        why = f"manifest.json is not one that this version of preaudit writes, so nothing can be compared: {error}"
+        return [Comparison("second look", 0, (), (why,))]
     if parsed.reperform:
         from preaudit.reperform import reperform  # noqa: PLC0415 - brings the suites
 

@@ -53,8 +53,12 @@ end without an error:
 
     awk '/^  "records": / { said = $2 + 0 } FILENAME == "records.jsonl" { found++ } END { if (said != found) { print "records: " found ", manifest.json says " said; exit 1 } }' manifest.json records.jsonl
 
-With a certificate instead of a key, it stands in "$WORK/payload" under predicate, signer, certificates; check it with
-openssl verify -CAfile CA.pem LEAF.pem, and take KEY from it: openssl x509 -in LEAF.pem -pubkey -noout > KEY.pub
+Where you trust a CA and not a key, take the key from the signer's certificate. CA is the CA's certificate (PEM). Run the
+first command of step 1, then these, and then all steps with KEY="$WORK/key.pub":
+
+  sed -n 's/.*"certificates":\["\([^]]*\)"\].*/\1/p' "$WORK/payload" | awk '{ gsub(/[",]/, ""); gsub(/\\n/, "\n"); print }' > "$WORK/chain.pem"
+  openssl verify -CAfile "$CA" -untrusted "$WORK/chain.pem" "$WORK/chain.pem"
+  openssl x509 -in "$WORK/chain.pem" -pubkey -noout > "$WORK/key.pub"
 
 HOW TO ADD A TIME
 
@@ -82,3 +86,8 @@ def readme() -> bytes:
 def commands() -> tuple[str, ...]:
     """The commands of README.txt that check a pack, in their order: the lines indented by four."""
     return tuple(line[4:] for line in README.splitlines() if line.startswith("    "))
+
+
+def certificate_commands() -> tuple[str, ...]:
+    """The commands that take the key from the signer's certificate, in their order."""
+    return tuple(line[2:] for line in README.splitlines() if line.startswith("  ") and "chain.pem" in line)

@@ -5,7 +5,9 @@ import subprocess
 
 import pytest
 
-from preaudit.evidence.readme import README, commands, readme
+from preaudit.evidence.keys import load_signer
+from preaudit.evidence.readme import README, certificate_commands, commands, readme
+from preaudit.evidence.seal import sign_pack
 
 from .test_verifying import change, renamed
 
@@ -20,11 +22,15 @@ def by_hand(sealing, tmp_path):
     for tool in TOOLS:
         (tools / tool).symlink_to(shutil.which(tool))
 
-    def run(folder, key=sealing / "signer.pub"):
+    def run(folder, key=sealing / "signer.pub", ca=None):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        line = "\n".join(commands())
-        environment = {"PATH": str(tools), "KEY": str(key), "WORK": str(work)}
+        lines = commands()
+        if ca is not None:
+            key = work / "key.pub"
+            lines = (*lines[:1], *certificate_commands(), *lines)
+        line = "\n".join(lines)
+        environment = {"PATH": str(tools), "KEY": str(key), "WORK": str(work), "CA": str(ca)}
         ran = subprocess.run(["/bin/sh", "-eu", "-c", line], check=False, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
         return ran.stdout if ran.returncode == 0 else None
 
@@ -71,6 +77,12 @@ def test_a_bad_pack_fails(name, signed, by_hand):
 
 def test_another_key_fails(signed_pack, by_hand, sealing):
     assert by_hand(signed_pack, sealing / "other.pub") is None
+
+
+def test_a_certificate_is_taken_from_the_envelope(pack, by_hand, sealing, certified):
+    sign_pack(pack, load_signer(str(sealing / "signer.key"), certified / "leaf-chain.pem"))
+    assert "Verified OK" in by_hand(pack, ca=certified / "root.pem")
+    assert by_hand(pack, ca=certified / "stranger.pem") is None
 
 
 def test_the_text_is_plain_and_fixed():

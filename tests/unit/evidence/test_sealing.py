@@ -17,6 +17,7 @@ from preaudit.evidence.images import PREDICATE
 from preaudit.evidence.integrity import check
 from preaudit.evidence.opinion import Comparison, opinion
 from preaudit.evidence.statement import predicate_schema
+from preaudit.evidence.strict import pretty
 from preaudit.verdict import Exit
 
 from .packs import NOW
@@ -87,6 +88,16 @@ def test_a_signer_that_is_killed_leaves_the_pack_as_it_was(pack, sealing, truste
             (pack / "attestation.dsse.json").unlink()
             signed += 1
     print(f"{signed} of 8 signed before they were killed")
+
+
+def test_a_manifest_of_another_version_is_checked_but_not_compared(pack, sealing, capsys):
+    value = json.loads((pack / "manifest.json").read_bytes())
+    value["run"]["python"] = None
+    (pack / "manifest.json").write_bytes(pretty(value))
+    assert main(["sign", str(pack), "--key", str(sealing / "signer.key")]) == 0
+    assert main(["verify", str(pack), "--trust", str(sealing / "signer.pub")]) == 0
+    assert main(["verify", str(pack), "--trust", str(sealing / "signer.pub"), "--reperform"]) == 6
+    assert "NOT COMPARED: manifest.json is not one that this version" in capsys.readouterr().out
 
 
 def test_what_was_given_wrongly_is_a_usage_error(signed_pack, sealing, tmp_path, capsys):
