@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from preaudit.render.summary import COLUMNS, WORDS, Counts, RequirementSummary, Summary
 from preaudit.render.text import cut, plural, prose, record_name, short_reason
+from preaudit.snapshot import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,13 +58,15 @@ def _lines(summary: Summary, manifest: Manifest) -> Iterator[str]:
     yield f"Profile {code(f'{profile.name} {profile.version}')}{cluster}, judged as of {code(manifest.now)}."
     yield ""
     yield _sum(summary.counts)
+    yield ""
     if manifest.totals.attested:
         yield f"{plural(manifest.totals.attested, 'record')} of these: attested by a person, not observed."
+        yield ""
     if summary.lenient:
         yield f"{plural(summary.lenient, 'fail')} did not count for the exit, because of level or severity."
-    yield ""
+        yield ""
     yield from _areas(summary)
-    yield from _unseen(summary)
+    yield from _unseen(summary, manifest)
     yield from _failing(summary)
     yield from _beside(manifest)
     yield "The whole: report.html and records.jsonl in the pack. There is no score: it would hide what was not seen."
@@ -108,7 +111,7 @@ def _row(name: str, counts: Counts) -> str:
     return f"| {name} | {' | '.join(f'{counts[verdict]:,}' for verdict in COLUMNS)} | {counts.total:,} |"
 
 
-def _unseen(summary: Summary) -> Iterator[str]:
+def _unseen(summary: Summary, manifest: Manifest) -> Iterator[str]:
     yield "### Not looked at"
     yield ""
     for gap in summary.unseen[:_MOST_GAPS]:
@@ -119,8 +122,10 @@ def _unseen(summary: Summary) -> Iterator[str]:
         )
     if len(summary.unseen) > _MOST_GAPS:
         yield f"- {plural(len(summary.unseen) - _MOST_GAPS, 'further gap')}"
-    if not summary.unseen:
-        yield "Every read that was tried succeeded."
+    if any(one.status is Status.GIVEN for one in manifest.sources):
+        yield "- files were judged; what they do not hold proves nothing"
+    elif not summary.unseen:
+        yield "Every read that was tried succeeded." if manifest.sources else "The manifest tells of no reads."
     yield ""
 
 

@@ -132,7 +132,7 @@ def test_areas_without_a_control_are_printed():
 
 
 @given(records())
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_hostile_names_are_inert(found):
     catalogue = tuple(
         with_controls(name, (hostile, hostile, hostile))

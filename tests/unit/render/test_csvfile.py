@@ -55,7 +55,7 @@ def test_the_sample_reads_back_record_by_record():
 
 
 @given(records())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_hostile_records_stay_rows_of_inert_cells(found):
     raw = csv_of(found)
     rows = rows_of(raw)

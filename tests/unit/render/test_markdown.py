@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from preaudit.evidence.record import in_order
 from preaudit.render.markdown import MOST_CHARACTERS, code, plain, render_markdown
 from preaudit.render.summary import COLUMNS, summarise
+from preaudit.snapshot import SourceStatus, Status
 from preaudit.verdict import Verdict
 
 from .sample import manifest_for, record, sample_records, workload
@@ -52,7 +53,7 @@ def hold_the_rules(text):
 
 
 @given(records())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_nothing_is_made_of_hostile_names(found):
     text = markdown_of(found, partial=HOSTILE[:3])
     hold_the_rules(text)
@@ -107,10 +108,19 @@ def test_an_interrupted_run_says_so():
 
 
 def test_a_run_that_saw_all_and_found_nothing_is_short():
-    text = markdown_of([record("POD-101", Verdict.PASS)], sources=(), waivers=(), left_out=())
+    seen = SourceStatus(source="pods", status=Status.COLLECTED, count=1)
+    text = markdown_of([record("POD-101", Verdict.PASS)], sources=(seen,), waivers=(), left_out=())
     hold_the_rules(text)
     assert "What fails" not in text
     assert "Every read that was tried succeeded." in text
+    assert "The manifest tells of no reads." in markdown_of([record("POD-101", Verdict.PASS)], sources=())
+
+
+def test_files_prove_nothing_by_what_they_lack():
+    given_ = SourceStatus(source="pods", status=Status.GIVEN, count=1)
+    text = markdown_of([record("POD-101", Verdict.PASS)], sources=(given_,))
+    assert "files were judged; what they do not hold proves nothing" in text
+    assert "Every read" not in text
 
 
 def test_hostile_numbers_do_not_make_it_longer_than_a_comment_may_be():

@@ -108,7 +108,7 @@ def test_trestle_accepts_hostile_records(trestle):
 
 
 @given(records())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_hostile_records_hold_the_rules(found):
     raw = oscal_of(found)
     hold_the_rules(raw)
@@ -179,7 +179,7 @@ def test_a_run_that_did_not_see_all_satisfies_nothing(banner):
 
 
 @given(records())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_each_requirement_without_a_control_of_nist_that_fails_has_a_finding(found):
     """Records of requirements that the catalogue lacks: their controls are other frameworks' alone."""
     failing = {one.requirement for one in found if one.verdict in {Verdict.FAIL, Verdict.UNKNOWN}}
