@@ -79,7 +79,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("CONNECT_SECONDS", 2.0), ("READ_SECONDS", 0.6), ("ATTEMPTS", 2),
                         ("BACKOFF_CAP_SECONDS", 0.02), ("RETRY_AFTER_CAP_SECONDS", 0.02)):  # fmt: skip
         monkeypatch.setattr(transport, name, value)
-    monkeypatch.setattr(kubelet, "SECONDS", 0.8)
+    monkeypatch.setattr(kubelet, "SECONDS", 4.0)
     monkeypatch.setattr(listing, "MAX_PAGES", 40)
     monkeypatch.setattr(listing, "LIMIT", 4)
     monkeypatch.setattr(listing.ListCall.query, "__defaults__", (4, ""))

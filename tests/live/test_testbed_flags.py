@@ -5,6 +5,8 @@ The cluster is started anew here, so these tests come after all others of the fo
 
 import json
 import shutil
+import subprocess
+import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from tests.false_green import KUBELET_CA, OPEN, better, collect, spliced, verdic
 pytestmark = pytest.mark.live
 TABLE = Path(cluster.__file__).parent / "verdicts" / "control-plane.tsv"
 KUBELETS = "nodes/configz"
+ROOT = Path(cluster.__file__).parents[1]
 
 
 def table():
@@ -36,7 +39,7 @@ def table():
 def judged(preaudit, kubeconfig, folder):
     done = preaudit("run", "--profile", "bank", "--select", "audit", "--kubelet-ca", KUBELET_CA, "--kubeconfig", kubeconfig,
                     "--out", folder)  # fmt: skip
-    assert done.returncode in {1, 6}, done.stdout + done.stderr
+    assert done.returncode in {0, 1}, done.stdout + done.stderr
     found = {}
     for line in (folder / "records.jsonl").read_text().splitlines():
         record = json.loads(line)
@@ -49,11 +52,12 @@ def started(kubeconfig):
     """Starts the cluster with a set of flags; the good one again at the end."""
 
     def start(chosen):
-        cluster.up(chosen)
+        # A process of its own: what the cluster starts outlives whoever starts it.
+        subprocess.run([sys.executable, "-m", "testbed", "up", "--flags", chosen], check=True, timeout=300, cwd=ROOT)
         return kubeconfig
 
     yield start
-    cluster.up("good")
+    start("good")
 
 
 @pytest.mark.parametrize("chosen", ["good", "bad", "allow-all"])

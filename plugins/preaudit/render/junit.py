@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from preaudit.evidence.manifest import Manifest
 
 MOST_BYTES = 29 * 10**6
+_MOST_CASES = 200_000
+"""GitLab reads at most 30 MB and 250,000 objects of a report; suites and properties count among them."""
 """GitLab refuses files of 30 MB."""
 
 _NAME_CHARACTERS = 300
@@ -107,14 +109,15 @@ def render_junit(  # noqa: PLR0913 - all but three are rarely given
 
 def _is_too_much(found: Iterable[Sequence[_Case]], fold: Fold, most_bytes: int) -> bool:
     """Whether a lower bound of the file's size is too much already, so that no file is built in vain."""
-    total = 0
+    total = written = 0
     for cases in found:
         for case in cases:
             if not _folds(case, fold):
+                written += 1
                 # Reasons stand twice where the case is no pass: as its message and in its text.
                 told = 0 if _is_pass(case) else 2 * min(len(case.decisive.reason), _REASON_CHARACTERS)
                 total += _LEAST_CASE_BYTES + len(case.name) + told
-                if total > most_bytes:
+                if total > most_bytes or written > _MOST_CASES:
                     return True
     return False
 
