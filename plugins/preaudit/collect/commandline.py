@@ -41,12 +41,14 @@ _HEADER = re.compile(r"\s*([A-Za-z0-9_\-]{1,128})\s*[:=]\s*(\S.*)", re.DOTALL)
 _PLAIN_HEADERS = frozenset({"accept", "content-type", "host", "user-agent", "accept-encoding", "cache-control",
                             "origin", "accept-language", "connection", "expect", "range", "if-none-match"})  # fmt: skip
 _POSITIONAL = frozenset({"htpasswd", "rabbitmqctl", "mc", "chpasswd", "sqlplus", "vault", "expect", "smbpasswd",
-                         "passwd", "rabbitmqadmin", "echo", "printf", "kinit", "impdp", "expdp", "bw", "op", "doveadm"})  # fmt: skip
+                         "passwd", "rabbitmqadmin", "echo", "printf", "kinit", "impdp", "expdp", "bw", "op",
+                         "doveadm"})  # fmt: skip
 """Programs whose words may be credentials by position; none of them is kept."""
 _OTHER_P = frozenset({
     "mkdir", "ssh", "scp", "sftp", "cp", "mv", "ps", "nc", "ncat", "nmap", "psql", "pg_isready", "pg_dump",
     "pg_restore", "pg_basebackup", "createdb", "dropdb", "install", "touch", "rsync", "tar", "read", "python",
-    "python3", "pytest", "perl", "ruby", "node", "sed", "memcached", "redis-server", "sshd", "ping", "sysctl", "mount", "ping6", "unzip",
+    "python3", "pytest", "perl", "ruby", "node", "sed", "memcached", "redis-server", "sshd", "ping", "sysctl",
+    "mount", "ping6", "unzip",
 })  # fmt: skip
 """Programs that read ``-p`` as something ordinary."""
 _INTERPRETERS = re.compile(

@@ -6,6 +6,7 @@ Parts that are kept in clear pass as the bytes that came; only parts with values
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -74,6 +75,7 @@ class Item(Struct):
         return f"<{self.kind[:80]} {self.metadata.namespace[:80]}/{self.metadata.name[:80]}>"
 
 
+@cache
 def item_type(source: Source) -> type[Item]:
     """The class that decodes one object of `source`, with what is kept of it and nothing else."""
     whole = [path for path in source.keep if "." not in path]
@@ -232,14 +234,9 @@ class Lines:
                 if child is not None:
                     parent[key] = self.redactor.token(child)
                 return spec
-            _template_metadata(self.redactor, child)
             parent = child
         if path[-1] in parent:
             parent[path[-1]] = redact_pod_spec(self.redactor, parent[path[-1]])
-        claims = spec.get("volumeClaimTemplates")
-        for claim in claims if isinstance(claims, list) else ():
-            if isinstance(claim, dict):
-                _template_metadata(self.redactor, claim)
         return spec
 
     def _volume(self, spec: Any) -> Any:
@@ -251,18 +248,3 @@ class Lines:
 def _fitting(form: re.Pattern[bytes], part: Part) -> Part:
     """A field that the API server fills in; files may have anything there, which is left out."""
     return part if part is not UNSET and form.fullmatch(bytes(part)) else UNSET
-
-
-def _template_metadata(redactor: Redactor, template: dict[str, Any]) -> None:
-    """Screen the annotations of a template, and keep of its metadata what is kept of an object's."""
-    metadata = template.get("metadata")
-    if not isinstance(metadata, dict):
-        return
-    kept = {key: metadata[key] for key in METADATA_KEPT if key in metadata}
-    annotations = kept.get("annotations")
-    if isinstance(annotations, dict):
-        kept["annotations"] = redactor.annotations(annotations)
-    elif annotations is not None:
-        kept["annotations"] = redactor.token(annotations)
-    template["metadata"] = kept
-

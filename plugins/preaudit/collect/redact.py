@@ -209,9 +209,9 @@ class Redactor:
 
     def _flag(self, element: str, flag: str, value: str) -> Any:
         hits = set(credentials.argument_hits(value))
-        if credentials.credential_name(flag) and not credentials.mere_reference(value):
-            hits.add("credential-flag")
         doubtful = credentials.credential_name(flag) and not credentials.plain_value(value)
+        if doubtful and not credentials.mere_reference(value):
+            hits.add("credential-flag")
         if hits or doubtful or commandline.doubtful(value) or (flag == "--from-literal" and "=" in value):
             return self.token(value, hits=sorted(hits), flag=flag)
         return element
@@ -273,6 +273,8 @@ class Redactor:
         fields = _types().get(schema, {})
         found: dict[str, Any] = {}
         for key, value in node.items():
+            if schema == "ObjectMeta" and key not in _TEMPLATE_METADATA:
+                continue  # of a template; managedFields and the like tell values again
             inner = fields.get(key)
             if inner is None:
                 self.counts["unknown fields"] += 1
@@ -280,6 +282,8 @@ class Redactor:
                 found[shown] = self.token(value)
             elif isinstance(value, str) and (special := _SPECIAL.get((schema, key)) or _SPECIAL.get(("", key))):
                 found[key] = special(self, value)
+            elif schema == "ObjectMeta" and key == "annotations" and isinstance(value, dict):
+                found[key] = {escaped(name): kept for name, kept in self.annotations(value).items()}
             elif (schema, key) in _VALUES:
                 found[key] = self.values(value)
             else:
@@ -314,6 +318,13 @@ class Redactor:
         """An encoded JSON value after `change`; what `change` leaves is screened like everything kept."""
         check_depth(raw)
         return _ENCODE(self.kept(change(_DECODE(raw)), schema))
+
+    @property
+    def pseudonym_seed(self) -> str:
+        """What pseudonyms of a pack are made from: tells nothing of the key, and is the same for the same key."""
+        keyed = self._keyed.copy()
+        keyed.update(b"\x00preaudit.pseudonyms/1")
+        return keyed.hexdigest()
 
     def __repr__(self) -> str:
         """Neither the key nor a value; tracebacks with local variables print this."""
@@ -383,6 +394,7 @@ _VALUES = frozenset({
     ("KubeletConfig", "staticPodURLHeader"),
 })  # fmt: skip
 """Free mappings of which every value becomes a token."""
+_TEMPLATE_METADATA = frozenset({"name", "namespace", "labels", "annotations"})
 _EXPRESSIONS = frozenset({"LabelSelectorRequirement", "NodeSelectorRequirement"})
 _HEADERS = frozenset({"staticPodURLHeader", "httpHeaders"})
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")

@@ -6,13 +6,16 @@ import time
 
 import pytest
 
+from preaudit.collect.commandline import doubtful, is_script, value_of
 from preaudit.collect.credentials import (
     argument_hits,
+    credential_in_query,
     credential_name,
     entropy_class,
     hits_for,
     length_class,
     mere_reference,
+    opaque,
     without_userinfo,
 )
 
@@ -20,7 +23,7 @@ from preaudit.collect.credentials import (
 @pytest.mark.parametrize(
     "name",
     ["PASSWORD", "dbPassword", "DB_PASS", "api-key", "apiKey", "AWS_SECRET_ACCESS_KEY", "accessToken", "client_secret",
-     "private_key", "CONNECTION_STRING", "PGPASSWORD", "SENTRY_DSN", "basic.auth", "credentials", ".dockerconfigjson"],
+     "private_key", "CONNECTION_STRING", "PGPASSWORD", "requirepass", "masterauth", "PGPASS", "storepass", "dbpwd", "SENTRY_DSN", "basic.auth", "credentials", ".dockerconfigjson"],
 )  # fmt: skip
 def test_names_of_credentials(name):
     assert credential_name(name)
@@ -60,6 +63,17 @@ def test_literal_credentials_are_hits(value):
         ("app.properties", "db.user=app\ndb.password=hunter22\n", "credential-in-text"),
         ("app.json", '{"user":"app","clientSecret":"hunter22"}', "credential-in-text"),
         ("H", "Basic YWRtaW46aHVudGVyMjI=", "basic-auth"),
+        ("K", "AGE-SECRET-KEY-1" + "Q7WZ2RTYK2LM9XC4", "private-key"),
+        ("K", "ya29." + "a0" * 20, "gcp-key"),
+        ("K", "abc1" + "Q~" + "x" * 34, "azure-key"),
+        ("K", "glrt-" + "q7w0rt5yk2m9xc4b8np1", "gitlab-token"),
+        ("K", "xapp-1-" + "A0" * 10, "slack-token"),
+        ("K", "sk_test_" + "a0" * 12, "stripe-key"),
+        ("K", "pypi-AgE" + "a0" * 20, "pypi-token"),
+        ("K", "hvs." + "a0" * 20, "service-token"),
+        ("K", "dckr_pat_" + "a0" * 14, "service-token"),
+        ("K", "LS0tLS1CRUdJTi" + "BSU0EgUFJJVkFURSBLRVktLS0tLQ", "encoded-credential"),
+        ("K", "eyJhdXRocyI6" + "eyJyIjp7fX19", "encoded-credential"),
         ("KEY", "-----BEGIN EC PRIVATE KEY-----\nabc", "private-key"),
         ("S", "DefaultEndpointsProtocol=https;AccountKey=" + "a" * 40, "azure-key"),
     ],
@@ -101,11 +115,18 @@ def test_looking_at_a_megabyte_is_not_slow(number):
     mere_reference(text)
     without_userinfo(text)
     entropy_class(text)
+    credential_in_query(text)
+    opaque(text)
+    doubtful(text)
+    is_script(["sh"], "-c", text)
+    value_of(["mysql"], "-p", text)
     assert time.process_time() - begin < 2.5
 
 
 def test_userinfo_is_taken_out_of_urls():
     assert without_userinfo("see https://u:p@x/y and ftp://t@z") == "see https://REDACTED@x/y and ftp://REDACTED@z"
+    assert without_userinfo("amqp://u:pa/ss@mq/x http://h:8080/a@b") == "amqp://REDACTED@mq/x http://h:8080/a@b"
+    assert without_userinfo("amqp://u:p@s@mq/x") == "amqp://REDACTED@mq/x"
 
 
 def test_classes():

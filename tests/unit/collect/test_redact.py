@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preaudit.collect.objects import Lines
+from preaudit.collect.objects import Lines, OddObject
 from preaudit.collect.podspec import PodSpecs, redact_pod_spec
 from preaudit.collect.redact import ESCAPE, MARK, Redactor, needs_look
 from preaudit.source import SOURCES
@@ -41,6 +41,35 @@ PLACES = {
     "probe header": container(livenessProbe={"httpGet": {"httpHeaders": [{"name": "X", "value": CANARY}]}}),
     "probe command": container(livenessProbe={"exec": {"command": ["mysqladmin", f"--password={CANARY}"]}}),
     "probe path": container(livenessProbe={"httpGet": {"path": f"/health?token={CANARY}"}}),
+    "mysql's glued password": container(command=["mysql", "-h", "db", "-p" + CANARY]),
+    "glued, with the program in command": container(command=["mysqldump"], args=["-p" + CANARY]),
+    "short option of a known program": container(command=["redis-cli", "-a", CANARY]),
+    "short option of an unknown one": container(command=["tool", "-p", CANARY]),
+    "openssl": container(command=["openssl", "rsa", "-passin", "pass:" + CANARY]),
+    "registry": container(command=["docker", "login", "-u", "x", "-p", CANARY]),
+    "user and password": container(args=["-u", "admin:" + CANARY]),
+    "header": container(command=["curl", "-H", f"X-Key: {CANARY}", "http://x"]),
+    "header in one": container(command=["curl", f"--header=PRIVATE-TOKEN: {CANARY}"]),
+    "positional": container(command=["htpasswd", "-nb", "user", CANARY]),
+    "piped": container(command=["sh", "-c", f"echo {CANARY} | docker login --password-stdin"]),
+    "here-doc": container(command=["bash", "-lc", f"cat <<X >f\n{CANARY}\nX"]),
+    "script without a telling word": container(command=["sh", "-c", f"run {CANARY}"]),
+    "script elsewhere": container(args=[f"a; run {CANARY}"]),
+    "python": container(command=["python3", "-c", f"login('{CANARY}')"]),
+    "variable before a command": container(args=["env", f"PGPASSWORD={CANARY}", "psql"]),
+    "requirepass": container(args=["redis-server", "--requirepass", CANARY]),
+    "kubectl literal": container(args=["--from-literal=x=" + CANARY]),
+    "password like a path": container(args=["--password=/" + CANARY]),
+    "password with a slash in a URL": container(args=[f"amqp://u:{CANARY}/x@mq/"]),
+    "second half of a password with an at": container(args=[f"amqp://u:p@{CANARY}@mq/"]),
+    "address without a scheme": container(args=[f"app:{CANARY}@db.example:5432/x"]),
+    "query": container(args=[f"https://x/y?api_key={CANARY}"]),
+    "random word": container(args=["Zk3Qw8Er5Ty1Ui9Op2As" + CANARY.replace("-", "")]),
+    "user of an image": container(image=f"robot:{CANARY}@registry.example/x:1"),
+    "probe path's query": container(livenessProbe={"httpGet": {"path": f"/health?x={CANARY}"}}),
+    "unknown field": container(future={"x": CANARY}),
+    "odd field": container(securityContext={"runAsUser": {"x": CANARY}}),
+    "odd probe": container(livenessProbe=CANARY),
     "lifecycle": container(lifecycle={"preStop": {"exec": {"command": ["sh", "-c", f"API_KEY={CANARY} x"]}}}),
 }
 
@@ -55,7 +84,7 @@ def test_no_value_survives_in_a_container(place, kind):
     cron = line_of("cronjobs.batch", {"metadata": {"name": "a"}, "spec": {"jobTemplate": job}})
     for line in (pod, deployment, cron):
         assert CANARY not in line
-        assert MARK in line
+        assert MARK in line or "REDACTED@" in line
 
 
 @pytest.mark.parametrize(
@@ -72,6 +101,22 @@ def test_no_value_survives_in_a_container(place, kind):
         ("persistentvolumes", {"spec": {"csi": {"driver": "d", "volumeAttributes": {"p": CANARY}}}}),
         ("deployments.apps", {"spec": {"template": {"metadata": {"annotations": {"x": CANARY}}}}}),
         ("deployments.apps", {"status": {"conditions": [{"type": "Progressing", "message": CANARY}]}}),
+        ("pods", {"metadata": {"name": "a", "creationTimestamp": CANARY, "resourceVersion": CANARY, "generation": CANARY}}),
+        ("pods", {"metadata": {"name": "a", "annotations": {"app.kubernetes.io/x": CANARY, "service.beta.kubernetes.io/y": CANARY}}}),
+        ("pods", {"metadata": {"name": "a", "labels": {"db-password": CANARY}}}),
+        ("pods", {"spec": {"future": [CANARY], "nodeSelector": {"token": CANARY}}}),
+        ("pods", {"spec": CANARY}),
+        ("services", {"spec": {"future": CANARY, "selector": {"a": {"b": CANARY}}}}),
+        ("nodes", {"status": {"conditions": [{"type": "Ready", "message": CANARY}]}}),
+        ("persistentvolumes", {"spec": {"mountOptions": ["username=x", "password=" + CANARY]}}),
+        ("statefulsets.apps", {"spec": {"volumeClaimTemplates": [{"metadata": {"annotations": {"x": CANARY}}}]}}),
+        ("statefulsets.apps", {"spec": {"volumeClaimTemplates": CANARY}}),
+        ("networkpolicies.networking.k8s.io", {"spec": {"podSelector": {"matchExpressions": [
+            {"key": "password", "operator": "In", "values": [CANARY]}]}}}),
+        ("roles.rbac.authorization.k8s.io", {"rules": [{"verbs": ["get"], "future": CANARY}]}),
+        ("nodes/configz", {"config": {"staticPodURLHeader": {"X": [CANARY]}, "future": {"x": CANARY}}}),
+        ("validatingwebhookconfigurations.admissionregistration.k8s.io",
+         {"webhooks": [{"clientConfig": {"url": f"https://x/hook?x={CANARY}"}}]}),
         ("secrets", {"data": {"p": CANARY}, "stringData": {"p": CANARY}}),
         ("secrets", {"metadata": {"name": "a", "annotations": {"x": CANARY}}}),
         ("mutatingwebhookconfigurations.admissionregistration.k8s.io",
@@ -121,6 +166,51 @@ def test_keys_of_a_known_form_are_found_wherever_they_stand(rule):
 )  # fmt: skip
 def test_ordinary_arguments_stay_in_clear(argument):
     assert Redactor(KEY).arguments([argument]) == [argument]
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        ["mkdir", "-p", "cache"], ["ssh", "-p", "2222", "host"], ["tool", "-p", "8080"], ["psql", "-p", "5432", "-U", "app"],
+        ["app", "-u", "1000"], ["curl", "-H", "Accept: text/html", "https://x/y"], ["nginx", "-g", "daemon off"],
+        ["kube-apiserver", "--advertise-address=10.0.0.1", "--feature-gates=RotateKubeletServerCertificate=true"],
+        ["app", "--image=registry.example/x@sha256:" + "ab" * 32], ["tool", "-p", "/data"], ["app", "--mail=ops@example.com"],
+        ["etcd", "--auth-token=simple"], ["app", "--password=$(PASSWORD)", "--token", "$TOKEN", "--secret=/run/secrets/x"],
+    ],
+)  # fmt: skip
+def test_ordinary_command_lines_stay_in_clear(elements):
+    assert Redactor(KEY).arguments(elements) == elements
+
+
+def test_names_of_objects_stay_where_they_are_referred_to():
+    name = "glpat-" + "q7w0rt5yk2m9xc4b8np1"
+    binding = line_of("rolebindings.rbac.authorization.k8s.io", {"metadata": {"name": name}, "roleRef": {"kind": "Role", "name": name},
+                      "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "a"}]})  # fmt: skip
+    pod = line_of("pods", {"metadata": {"name": "a", "ownerReferences": [{"kind": "X", "name": name, "uid": "u"}]},
+                           "spec": {"serviceAccountName": name}})  # fmt: skip
+    assert (binding.count(name), pod.count(name), MARK in binding + pod) == (3, 2, False)
+
+
+def test_unknown_fields_keep_their_names_and_lists_of_the_kubelet_their_values():
+    spec = json.loads(line_of("pods", {"metadata": {"name": "a"}, "spec": {"volumes": [{"name": "v", "future": {"a": 1}}], "x y": 1}}))["spec"]
+    assert MARK in spec["volumes"][0]["future"]
+    assert not [key for key in spec if " " in key]
+    config = json.loads(line_of("nodes/configz", {"metadata": {"name": "n"}, "config": {"tlsCipherSuites": ["A", "B"]}}))["config"]
+    assert config == {"tlsCipherSuites": ["A", "B"]}
+
+
+def test_a_defect_while_redacting_shows_no_value_and_hides_no_object(monkeypatch):
+    def broken(*_):
+        raise KeyError(CANARY)
+
+    monkeypatch.setattr(Redactor, "arguments", broken)
+    lines = Lines(SOURCES["pods"], Redactor(KEY))
+    item = lines.repaired(msgspec.Raw(json.dumps({"metadata": {"name": "a", "annotations": {"x": CANARY}, "labels": {"y": CANARY}},
+                                                  "spec": {"containers": [container(args=[CANARY])]}}).encode()))  # fmt: skip
+    with pytest.raises(OddObject, match="a defect of preaudit") as caught:
+        lines.line(item)
+    shown = caught.getrepr(showlocals=True, style="long", truncate_locals=False)
+    assert CANARY not in str(shown) + repr(item) + repr(item.metadata) + repr(lines)
 
 
 def test_an_argument_keeps_its_flag():

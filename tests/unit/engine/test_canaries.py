@@ -11,15 +11,21 @@ A label value of such a form becomes a token like any other value. Names are nev
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 import yaml
+from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+from detect_secrets.core.scan import scan_file
+from detect_secrets.settings import transient_settings
 
+from preaudit.collect.manifests import collect_manifests
 from preaudit.collect.redact import Redactor
+from preaudit.errors import UsageError
 from preaudit.evidence.leaks import scan
-from preaudit.example import write_snapshot
+from preaudit.example import NOW, write_snapshot
 from preaudit.source import SOURCES
 from tests.command import START
 from tests.unit.collect.conftest import FakeApi, page, reply
@@ -329,6 +335,27 @@ def test_every_kind_that_is_read_was_collected(ground):
     assert sum(path.read_text().count("$redacted") for path in pack.glob("*.jsonl")) > 150
 
 
+def test_a_second_opinion_finds_only_what_is_explained(ground):
+    """What detect-secrets flags: tokens, hashes and UIDs of ours. Nothing is verified, so nothing is sent anywhere.
+
+    Renderings repeat what records and snapshot hold. That an address is public is no secret.
+    """
+    folder, _ = ground
+    pack = folder / "preaudit-run-live/pack"
+    types = {one.__name__ for one in get_mapping_from_secret_type_to_class().values()} - {"IPPublicDetector"}
+    own = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    found, unexplained = 0, []
+    with transient_settings({"plugins_used": [{"name": one} for one in sorted(types)], "filters_used": []}):
+        assert [*scan_file(str(folder / "manifests/all.yaml"))], "it would find something, were it there"
+        for path in (*(pack / "snapshot").iterdir(), pack / "inputs/effective-profile.json", pack / "records.jsonl"):
+            for one in scan_file(str(path)):
+                found += 1
+                if not own.fullmatch(one.secret_value or ""):
+                    unexplained.append((path.name, one.type, one.secret_value))
+    assert unexplained == []
+    assert found > 300
+
+
 def test_broken_manifests_are_told_without_their_values(ground, tmp_path):
     _, planted = ground
     word = next(iter(planted.words.values()))
@@ -340,29 +367,19 @@ def test_broken_manifests_are_told_without_their_values(ground, tmp_path):
         "i.yaml": f"apiVersion: v1\nkind: Pod\nmetadata: {{name: a, labels: {word}}}\n"
                   f"spec: {{containers: {word}, volumes: [{word}]}}\n",
     }  # fmt: skip
-    from preaudit.cli import main
-
+    told = ""
     for name, text in broken.items():
         (tmp_path / name).write_text(text)
-    told = ""
-    for name in broken:
-        done = subprocess.run([*START, "run", "--manifests", name, "--select", "POD-101", "--out", name + "-pack"],
-                              cwd=tmp_path, capture_output=True, text=True, check=False) if name == "i.yaml" else None  # fmt: skip
-        told += done.stdout + done.stderr if done else _said(main, tmp_path, name)
-    assert "Traceback" not in told
-    leaked = [line for line in told.splitlines() if word in line]
-    assert [line for line in leaked if "h.yaml" not in line and "d.yaml" not in line and "e.yaml" not in line] == []
-    assert not [path for path in tmp_path.rglob("*-pack/**/*") if path.is_file() and word in path.read_text()]
-
-
-def _said(main, folder, name):
-    import contextlib
-    import io
-
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
-        main(["run", "--manifests", str(folder / name), "--select", "POD-101", "--out", str(folder / (name + "-pack"))])
-    return said.getvalue()
+        try:
+            collect_manifests(tmp_path / "s" / name, paths=[str(tmp_path / name)], redaction_key=None, now=NOW)
+        except UsageError as error:
+            told += f"{error}\n"
+    assert len(told.splitlines()) == len(broken) - 1, told
+    # A key that stands twice, an alias and a tag are told by their names: they are no values.
+    leaked = {line.partition(":")[0].rpartition("/")[2] for line in told.splitlines() if word in line}
+    assert leaked <= {"d.yaml", "e.yaml", "h.yaml"}
+    assert not [path for path in (tmp_path / "s").rglob("*.jsonl") if word in path.read_text()]
+    assert list((tmp_path / "s").rglob("pods.jsonl"))
 
 
 def test_the_configuration_of_kubelets_keeps_no_header_and_no_unknown_field(tmp_path):

@@ -11,6 +11,7 @@ are named for it.
 
 import copy
 import json
+import os
 import random
 from collections import Counter
 from functools import cache
@@ -103,6 +104,7 @@ def judged(folder, given, redactor, requirements, *, overrides=(), sources=None,
     folder.mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(preaudit.example, "Redactor", redactor)
+        patch.setattr(os, "fsync", lambda _: None)  # thousands of snapshots that nobody keeps
         estate = Estate(write_snapshot(folder, copy.deepcopy(given), sources))
     policy, rules = rules_of(profile, overrides)
     records = (one for wanted in requirements for item in items_of(wanted, estate) for one in judge(item, estate, policy, rules))
