@@ -61,13 +61,15 @@ class TokenSigner(PackSigner):
         module = self._wanted.get("module-path") or os.environ.get(MODULE)
         if not module:
             raise UsageError(f"name the token's library: module-path in the pkcs11: URI, or {MODULE}")
+        pin = _pin(self._wanted)
         try:
             token = pkcs11.lib(module).get_token(token_label=self._wanted.get("token"))
-            with token.open(user_pin=_pin(self._wanted)) as session:
+            with token.open(user_pin=pin) as session:
                 yield session
         except (pkcs11.PKCS11Error, RuntimeError, UnicodeError) as error:
             cause = type(error).__name__ + (f": {error}" if str(error) else "")
-            raise UsageError(f"the token cannot be used ({module}, {cause})") from None
+            hint = "" if pin else f"; no PIN was given, put it in the environment as {PIN}, or its file as {PIN}_FILE"
+            raise UsageError(f"the token cannot be used ({module}, {cause}){hint}") from None
 
     def _attributes(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -110,6 +112,10 @@ def _parse(uri: str) -> dict[str, str]:
 
 def _pin(wanted: dict[str, str]) -> str | None:
     if source := wanted.get("pin-source"):
-        return read_bounded(Path(source.removeprefix("file:"))).rstrip(b"\r\n").decode()
-    pin = from_environment(PIN)
-    return pin.decode() if pin is not None else None
+        pin: bytes | None = read_bounded(Path(source.removeprefix("file:"))).rstrip(b"\r\n")
+    else:
+        pin = from_environment(PIN)
+    try:
+        return pin.decode() if pin is not None else None
+    except UnicodeDecodeError:
+        raise UsageError("the PIN is no text") from None

@@ -48,10 +48,13 @@ def test_the_same_pack_gives_the_same_bytes(signed_pack, tmp_path):
 
 
 def test_tar_itself_reads_it(signed_pack, tmp_path):
-    if shutil.which("zstd") is None:
-        pytest.skip("the program zstd is not installed")
     write_archive(signed_pack, tmp_path / "pack.tar.zst")
-    subprocess.run(["tar", "--zstd", "-xf", "pack.tar.zst"], cwd=tmp_path, check=True, timeout=60)
+    if shutil.which("zstd"):
+        subprocess.run(["tar", "--zstd", "-xf", "pack.tar.zst"], cwd=tmp_path, check=True, timeout=60)
+    else:  # the library has the program's limits
+        with (tmp_path / "pack.tar.zst").open("rb") as stream:
+            raw = zstandard.ZstdDecompressor().stream_reader(stream).read()
+        subprocess.run(["tar", "-xf", "-"], input=raw, cwd=tmp_path, check=True, timeout=60)
     (top,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert top.name == "preaudit-01a2051f-904b-70ef-95a2-7a55010451e0"
     assert contents(top) == contents(signed_pack)

@@ -185,6 +185,11 @@ class TestToken:
             load_signer(uri)
         assert "987654" not in str(caught.value)
 
+    def test_a_pin_that_is_missing_is_asked_for(self, token, monkeypatch):
+        monkeypatch.delenv("PREAUDIT_PKCS11_PIN")
+        with pytest.raises(UsageError, match="no PIN was given, put it in the environment as PREAUDIT_PKCS11_PIN"):
+            load_signer(token)
+
     def test_the_pin_may_stand_in_a_file(self, token, monkeypatch, tmp_path):
         monkeypatch.delenv("PREAUDIT_PKCS11_PIN")
         (tmp_path / "pin").write_text("987654\n")
