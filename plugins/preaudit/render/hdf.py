@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MOST_RESULTS = 500
 """Results of one control that are told one by one; the rest is one result more, with their number."""
 
+MOST_NAMESPACES = 100
+
 IMPACT = {
     Severity.CRITICAL: 0.9,
     Severity.HIGH: 0.7,
@@ -159,17 +161,27 @@ def _results(requirement: RequirementSummary, decisive: Verdict | None) -> Itera
     beside = f"; beside it {others}" if others else ""
     status = STATUS[decisive]
     if decisive in {Verdict.PASS, Verdict.NOT_APPLICABLE}:
-        for quiet in requirement.quiet:
-            count = quiet.passes if decisive is Verdict.PASS else quiet.not_applicable
-            if count:
-                told = f"{plural(count, 'record')} {WORDS[decisive]}{beside}"
-                yield _line(quiet.namespace, _NAME) or "(no namespace)", _status(status, told)
+        for place, count in _by_namespace(requirement, decisive):
+            yield place, _status(status, f"{plural(count, 'record')} {WORDS[decisive]}{beside}")
     found = [one for one in requirement.open if one.verdict is decisive]
     for number, record in enumerate(found[:MOST_RESULTS]):
         yield _subject(record), _status(status, _message(record) + ("" if number else beside))
     if len(found) > MOST_RESULTS:
         more = len(found) - MOST_RESULTS
         yield f"{more} more", _status(status, f"{plural(more, 'further record')} {WORDS[decisive]}, in records.jsonl")
+
+
+def _by_namespace(requirement: RequirementSummary, decisive: Verdict) -> Iterator[tuple[str, int]]:
+    """Passes (or what did not apply) by namespace; of very many namespaces the last ones together."""
+    counts = [
+        (_line(quiet.namespace, _NAME) or "(no namespace)", count)
+        for quiet in requirement.quiet
+        if (count := quiet.passes if decisive is Verdict.PASS else quiet.not_applicable)
+    ]
+    yield from counts[:MOST_NAMESPACES]
+    rest = counts[MOST_NAMESPACES:]
+    if rest:
+        yield plural(len(rest), "further namespace"), sum(count for _, count in rest)
 
 
 def _status(status: str, told: str) -> dict[str, str]:

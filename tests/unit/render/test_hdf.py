@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 from preaudit.evidence.manifest import AttestationUse
 from preaudit.evidence.record import in_order
-from preaudit.render.hdf import MOST_RESULTS, render_hdf
+from preaudit.render.hdf import MOST_NAMESPACES, MOST_RESULTS, render_hdf
 from preaudit.render.summary import summarise
 from preaudit.verdict import Level, Verdict
 
@@ -163,6 +163,13 @@ def test_a_persons_word_is_told_apart_from_what_was_observed():
     assert told == {"shop": "1 record pass", "cluster": "pass (attested in A-1, not observed): stated"}
     unknown = record("AUD-302", Verdict.UNKNOWN, namespace="edge", reason="forbidden")
     assert "attestation_data" not in controls_of(hdf_of(in_order([*found, unknown]), attestations=(use,)))["AUD-302"]
+
+
+def test_very_many_namespaces_are_summed():
+    found = [record("POD-101", Verdict.PASS, namespace=f"ns-{number:03}") for number in range(MOST_NAMESPACES + 20)]
+    results = controls_of(hdf_of(in_order(found)))["POD-101"]["results"]
+    assert len(results) == MOST_NAMESPACES + 1
+    assert (results[-1]["code_desc"], results[-1]["message"]) == ("20 further namespaces", "20 records pass")
 
 
 def test_very_many_failures_are_counted_not_listed():
