@@ -22,7 +22,10 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(VENV)/bin/preaudit demo
 
-unit lint types packaging: $(STAMP)
+unit: $(STAMP)
+	tests/with-debian softhsm2=/usr/bin/softhsm2-util openssl=/usr/bin/openssl -- $(TOX) run -e unit
+
+lint types packaging: $(STAMP)
 	$(TOX) run -e $@
 
 heimdall: $(STAMP)

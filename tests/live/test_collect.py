@@ -163,7 +163,7 @@ def collect(tmp_path, monkeypatch):
         )  # fmt: skip
         assert sent
         changes = {(method, url) for method, url in sent if method != "GET"}
-        assert all(method == "POST" and "/selfsubjectreviews" in url for method, url in changes), changes
+        assert all(method == "POST" and "/selfsubject" in url for method, url in changes), changes
         assert not [url for _, url in sent if "proxy" in url or "watch" in url]
         return collection, Snapshot(folder)
 
