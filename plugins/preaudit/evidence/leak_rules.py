@@ -64,9 +64,8 @@ RULES: tuple[Rule, ...] = (
         rb"|SG\.[\w\-]{16,}\.[\w\-]{16,}|hv[sb]\.[\w\-]{20,}|shpat_[a-fA-F0-9]{32}|dop_v1_[a-f0-9]{40,}"
         rb"|ATATT3[\w\-=]{20,}|xkeysib-[a-f0-9]{32,}|glsa_\w{20,}|NRAK-[A-Z0-9]{20,}|PMAK-[a-f0-9\-]{40,}"
         rb"|sntrys_[\w=+/]{30,})")),
-    Rule("credential in a URL", (b"@",), re.compile(
-        rb"[A-Za-z][A-Za-z0-9+.\-]{1,30}:(?:/|\\/){2}(?!REDACTED@)[^\s/?#@\"'<>\\:]{0,256}:[^\s@\"'<>\\]{1,512}@"),
-        900),
+    Rule("credential in a URL", (b"://", b":\\/\\/"), re.compile(
+        rb":(?://|\\/\\/)(?!REDACTED@)[^\s/?#@\"'<>\\:]{0,256}:[^\s@\"'<>\\]{1,512}@")),
     Rule("database address with a password", (b"@tcp(", b"@unix(", b"@udp("), re.compile(
         rb"[A-Za-z0-9_.\-]{1,64}:[^\s@/\"'\\]{1,256}@(?:tcp|unix|udp)\("), 400),
     Rule("authorization header", (b"asic ", b"earer "), re.compile(
@@ -90,25 +89,29 @@ ENCODED = (
     b"QUtJQ", b"Z2hwX", b"Z2xwYXQt",
 )  # fmt: skip
 """Base64 of what begins a PEM block, names a private key, begins a JWT, a registry's or a cluster's configuration."""
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
 _RUN = re.compile(rb"[A-Za-z0-9+/_\-]*")
-_RUN_BEFORE = re.compile(rb"[A-Za-z0-9+/_\-]*\Z")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _WITHIN_BASE64 = frozenset({"private key", "JWT", "AWS key", "GitHub token", "GitLab token"})
 MAX_BEFORE = 4096
 MAX_ENCODED = 65536
 
 
-def encoded_hit(text: bytes, start: int) -> tuple[str, bytes] | None:
-    """The rule that a base64 text meets once it is decoded, and the text; None where it is harmless (a certificate).
+def encoded_run(text: bytes, start: int) -> tuple[int, bytes]:
+    """Where the base64 text around a place begins, and what of it is decoded.
 
     Args:
         text: what holds one of `ENCODED`.
         start: where that begins.
     """
-    before = _RUN_BEFORE.search(text, max(0, start - MAX_BEFORE), start)
-    low = before.start() if before else start
-    run = _RUN.match(text, low, low + MAX_ENCODED)
-    coded = run[0] if run else b""
+    head = text[max(0, start - MAX_BEFORE) : start]
+    low = start - len(head) + len(head.rstrip(_BASE64))
+    run = _RUN.match(text, low, start + MAX_ENCODED)
+    return low, run[0] if run else b""
+
+
+def encoded_rule(coded: bytes) -> str:
+    """The rule that a base64 text meets once it is decoded, "" where it is harmless (a certificate)."""
     for skip in range(4):
         piece = coded[skip:].translate(_URL_SAFE)
         try:
@@ -119,10 +122,10 @@ def encoded_hit(text: bytes, start: int) -> tuple[str, bytes] | None:
             if rule.name in _WITHIN_BASE64 and any(literal in decoded for literal in rule.literals):
                 match = rule.pattern.search(decoded)
                 if match:
-                    return f"{rule.name} in base64", coded
+                    return f"{rule.name} in base64"
         if b"client-key-data" in decoded or decoded.startswith(b'{"auths":'):
-            return "credentials of a client in base64", coded
-    return None
+            return "credentials of a client in base64"
+    return ""
 
 
 def _by_literal() -> dict[bytes, tuple[Rule, ...]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preaudit.errors import PreauditError
-from preaudit.evidence.leak_rules import AFTER, BY_LITERAL, ENCODED, encoded_hit
+from preaudit.evidence.leak_rules import AFTER, BY_LITERAL, ENCODED, encoded_rule, encoded_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,10 +189,11 @@ def _plain_hits(text: bytes) -> Iterator[tuple[str, bytes, bytes]]:
     for literal in ENCODED:
         start = text.find(literal)
         while start >= 0:
-            found = encoded_hit(text, start)
-            if found is not None:
-                yield (*found, _piece(text, start, start + len(literal)))
-            start = text.find(literal, start + len(literal))
+            low, coded = encoded_run(text, start)
+            rule = encoded_rule(coded)
+            if rule:
+                yield rule, coded, _piece(text, start, start + len(literal))
+            start = text.find(literal, max(start + len(literal), low + len(coded) - len(literal)))
 
 
 def _piece(text: bytes, start: int, end: int) -> bytes:

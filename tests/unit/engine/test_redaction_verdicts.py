@@ -134,10 +134,10 @@ def test_no_example_gets_another_verdict(tmp_path):
     assert hid == 6
 
 
-def test_all_requirements_over_the_objects_of_all_examples_agree(tmp_path):
+def merged(examples):
     """One cluster of all examples' objects, each in a namespace of its own where it has one."""
     everything = []
-    for number, one in enumerate(one for one in EXAMPLES[::3] if not hidden(one)):
+    for number, one in enumerate(examples):
         for item in copy.deepcopy(one.objects):
             metadata = item.setdefault("metadata", {})
             if metadata.get("namespace") not in {None, "kube-system"}:
@@ -145,6 +145,11 @@ def test_all_requirements_over_the_objects_of_all_examples_agree(tmp_path):
             elif item["kind"] == "Namespace" and metadata["name"] != "kube-system":
                 metadata["name"] += f"-{number}"
             everything.append(item)
+    return everything
+
+
+def test_all_requirements_over_the_objects_of_all_examples_agree(tmp_path):
+    everything = merged(one for one in EXAMPLES[::3] if not hidden(one))
     others = [one for one in CATALOGUE.requirements if one.id != BY_MARK]
     with_it, without = (judged(tmp_path / way.__name__, everything, way, others) for way in (Redactor, Keeping))
     assert with_it == without
