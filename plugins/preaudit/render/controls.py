@@ -132,10 +132,10 @@ def render_controls(
         manifest: its manifest.
         stream: where to write.
         mapping: the frozen lists and our tables.
-        reports: the folder that holds ``html/`` with the template and the style sheet.
+        reports: the folder that holds ``html/`` with the template and the style sheets.
     """
     folder = reports / "html"
-    style = (folder / "report.css").read_text(encoding="utf-8")
+    style = "".join((folder / name).read_text(encoding="utf-8") for name in ("report.css", "controls.css"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = Environment(
         loader=FileSystemLoader(folder),
