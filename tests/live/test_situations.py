@@ -1,5 +1,6 @@
 """Three ordinary situations in which less is seen than an administrator sees: each ends with something to go by."""
 
+import hashlib
 import json
 from collections import Counter
 
@@ -112,22 +113,53 @@ control_plane: manual
 NO_CONTROL_PLANE = [Rule("403", path="/api/v1/pods"), Rule("403", path="/api/v1/namespaces/kube-system/pods")]
 
 
-@pytest.mark.parametrize(("profile", "verdict"), [("bank", "unknown"), ("hosted", "manual")])
-def test_a_control_plane_that_is_not_shown_is_one_question_each(preaudit, kubeconfig, tmp_path, profile, verdict):
+def asked_of_a_person(found, done, cause):
+    """The open records: one question for each requirement about the control plane, and nothing of it called fine."""
+    asked = [one for one in found if one["verdict"] != "pass"]
+    assert max(Counter(one["requirement"] for one in asked).values()) == 1
+    assert all(one["subject"] is None and one["namespace"] == "cluster" for one in asked)
+    assert all("ask for: " in one["reason"] and cause in one["reason"] for one in asked)
+    # What the kubelets tell of themselves is seen all the same.
+    assert {one["requirement"][:5] for one in found if one["verdict"] == "pass"} == {"AUD-5"}
+    assert {one["requirement"][:5] for one in asked} == {"AUD-1", "AUD-2", "AUD-3", "AUD-4"}
+    assert len(done.stdout.splitlines()) < 40, "sixty times the same cause is one paragraph"
+    return {one["verdict"] for one in asked}
+
+
+@pytest.mark.parametrize("profile", ["bank", "hosted"])
+def test_pods_that_may_not_be_read_are_unknown_and_for_nobody_to_attest(preaudit, kubeconfig, tmp_path, profile):
     (tmp_path / "hosted.yaml").write_text(HOSTED)
     named = tmp_path / "hosted.yaml" if profile == "hosted" else profile
     choice = ("--profile", named, "--select", "audit", *KUBELETS, "--out", tmp_path / "pack")
     with FaultProxy(f"https://{api_address()}", NO_CONTROL_PLANE) as proxy:
         config = proxy.kubeconfig("kubernetes-admin", ("kubeadm:cluster-admins",))
         done = preaudit("run", *choice, "--kubeconfig", config)
-    found = records(tmp_path / "pack")
     assert done.returncode == 6, done.stdout + done.stderr
-    asked = [one for one in found if one["verdict"] != "pass"]
-    assert {one["verdict"] for one in asked} == {verdict}
-    assert max(Counter(one["requirement"] for one in asked).values()) == 1
-    assert all(one["subject"] is None and one["namespace"] == "cluster" for one in asked)
-    assert all("; ask for: " in one["reason"] and "not seen: pods" in one["reason"] for one in asked)
-    # What the kubelets tell of themselves is seen all the same, and nothing of the rest is called fine.
-    assert {one["requirement"][:5] for one in found if one["verdict"] == "pass"} == {"AUD-5"}
-    assert {one["requirement"][:5] for one in asked} == {"AUD-1", "AUD-2", "AUD-3", "AUD-4"}
-    assert len(done.stdout.splitlines()) < 40, "sixty times the same cause is one paragraph"
+    assert asked_of_a_person(records(tmp_path / "pack"), done, "not seen: pods") == {"unknown"}
+
+
+def hosted(snapshot):
+    """What a provider's cluster shows: every list complete, and no control plane in it."""
+    collection = json.loads((snapshot / "collection.json").read_text())
+    for name, keep in (
+        ("pods.jsonl", lambda one: "kubernetes.io/config.mirror" not in one["metadata"].get("annotations", {})),
+        ("nodes.jsonl", lambda one: one["metadata"]["labels"].pop("node-role.kubernetes.io/control-plane", "")  in {"", None}),
+    ):  # fmt: skip
+        lines = [json.loads(line) for line in (snapshot / name).read_bytes().splitlines()]
+        kept = b"".join(json.dumps(one).encode() + b"\n" for one in lines if keep(one) or name == "nodes.jsonl")
+        (snapshot / name).write_bytes(kept)
+        stored = next(one for one in collection["files"] if one["name"] == name)
+        stored |= {"bytes": len(kept), "lines": kept.count(b"\n"), "sha256": hashlib.sha256(kept).hexdigest()}
+    (snapshot / "collection.json").write_text(json.dumps(collection))
+
+
+@pytest.mark.parametrize(("profile", "verdict"), [("bank", "unknown"), ("hosted", "manual")])
+def test_a_control_plane_that_is_not_shown_is_one_question_each(preaudit, kubeconfig, tmp_path, profile, verdict):
+    (tmp_path / "hosted.yaml").write_text(HOSTED)
+    named = tmp_path / "hosted.yaml" if profile == "hosted" else profile
+    taken = preaudit("snapshot", "--profile", "bank", *KUBELETS, "--kubeconfig", kubeconfig, "--out", tmp_path / "seen")
+    assert taken.returncode == 0, taken.stderr
+    hosted(tmp_path / "seen")
+    done = preaudit("run", "--profile", named, "--select", "audit", "--snapshot", tmp_path / "seen", "--out", tmp_path / "pack")
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert asked_of_a_person(records(tmp_path / "pack"), done, "none is visible through the API") == {verdict}
