@@ -36,6 +36,12 @@ _OPTIONS_ANYWHERE = frozenset({"-pw", "-passin", "-passout", "-pass", "-storepas
 _PAIR_OPTIONS = frozenset({"-u", "--user", "-U", "--auth", "-auth", "--proxy-user", "-n", "--http-user",
                            "--userpass"})
 """Options whose value is a credential where it holds a colon or a percent sign: user:password."""
+_CURL_BUNDLE = re.compile(r"-[A-Za-z]{0,12}u")
+_PAIR = re.compile(r"[^:%\s/]{1,64}[:%].+", re.DOTALL)
+_DOUBTFUL_NAME = re.compile(
+    r"(?:^|[_.\-])(?:key|pin|salt|licen[sc]e|seed|secret[_\-]?id|signature|session|cookie|nonce)$"
+)
+"""Options that take a credential as often as not."""
 _HEADER_OPTIONS = frozenset({"-H", "--header", "--headers", "--add-header"})
 _HEADER = re.compile(r"\s*([A-Za-z0-9_\-]{1,128})\s*[:=]\s*(\S.*)", re.DOTALL)
 _PLAIN_HEADERS = frozenset({"accept", "content-type", "host", "user-agent", "accept-encoding", "cache-control",
@@ -96,8 +102,10 @@ def value_of(programs: Sequence[str], previous: str, element: str) -> list[str] 
             return [] if credentials.mere_reference(element) else ["credential-flag"]
         if previous in _OPTIONS_ANYWHERE or any(one in _OPTIONS.get(previous, ()) for one in programs):
             return ["credential-flag"]
-        if previous in _PAIR_OPTIONS and re.search(r"[^:%]{1,64}[:%].", element):
+        if (previous in _PAIR_OPTIONS or _curl_user(programs, previous)) and _PAIR.fullmatch(element):
             return ["basic-auth"] if not _NUMBER.fullmatch(element) else None
+        if doubtful_name(previous):
+            return []
         if previous in {"-p", "-P"} and not any(one in _OTHER_P for one in programs):
             return None if _NUMBER.fullmatch(element) or _PATH.fullmatch(element) else []
     if not element.startswith("-") and any(one in _POSITIONAL for one in programs):
@@ -108,9 +116,25 @@ def value_of(programs: Sequence[str], previous: str, element: str) -> list[str] 
 def glued(programs: Sequence[str], element: str) -> str:
     """The option that stands in one element with its credential (``-psecret`` of mysql), "" for none."""
     option = element[:2]
+    if option == "-u" and _curl_user(programs, option) and _PAIR.fullmatch(element[2:]):
+        return option
     if len(element) > 2 and option in _GLUED and any(one in _GLUED[option] for one in programs):
         return option
     return ""
+
+
+def _curl_user(programs: Sequence[str], option: str) -> bool:
+    return _CURL_BUNDLE.fullmatch(option) is not None and any(one in {"curl", "wget"} for one in programs)
+
+
+def doubtful_name(option: str) -> bool:
+    """Whether an option's name says that its value may be a credential."""
+    return _DOUBTFUL_NAME.search(option.lower().lstrip("-")) is not None
+
+
+def pair(option: str, value: str) -> bool:
+    """Whether ``--user=name:password`` stands in one element."""
+    return option in _PAIR_OPTIONS and _PAIR.fullmatch(value) is not None and not _NUMBER.fullmatch(value)
 
 
 def doubtful(text: str) -> bool:

@@ -209,9 +209,12 @@ class Redactor:
 
     def _flag(self, element: str, flag: str, value: str) -> Any:
         hits = set(credentials.argument_hits(value))
-        doubtful = credentials.credential_name(flag) and not credentials.plain_value(value)
-        if doubtful and not credentials.mere_reference(value):
+        named = credentials.credential_name(flag)
+        doubtful = (named or commandline.doubtful_name(flag)) and bool(value) and not credentials.plain_value(value)
+        if named and doubtful and not credentials.mere_reference(value):
             hits.add("credential-flag")
+        if commandline.pair(flag, value):
+            hits.add("basic-auth")
         if hits or doubtful or commandline.doubtful(value) or (flag == "--from-literal" and "=" in value):
             return self.token(value, hits=sorted(hits), flag=flag)
         return element

@@ -32,7 +32,12 @@ class Rule:
     before: int = 0
 
 
-_VALUE = rb"(?!\$|/|\\?\"|\{|<|\*|null\b|true\b|false\b|REDACTED)[^\s\"'\\<>&,;{}()\[\]]{4,256}"
+_PLAIN = (
+    rb"(?:null|none|true|false|simple|enabled|disabled|optional|required|auto|[0-9]{1,6}(?:ms|s|m|h|d))"
+    rb"(?=[\s\"'\\<>&,;{}()\[\]]|\Z)"
+)
+"""Words that are no password; in a pattern that takes both cases."""
+_VALUE = rb"(?!\$|/|\\?\"|\{|<|\*|REDACTED|" + _PLAIN + rb")[^\s\"'\\<>&,;{}()\[\]]{4,256}"
 RULES: tuple[Rule, ...] = (
     Rule("private key", (b"PRIVATE KEY",), re.compile(
         rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----"), 100),

@@ -190,9 +190,9 @@ def _plain_hits(text: bytes) -> Iterator[tuple[str, bytes, bytes]]:
         start = text.find(literal)
         while start >= 0:
             low, coded = encoded_run(text, start)
-            rule = encoded_rule(coded)
-            if rule:
-                yield rule, coded, _piece(text, start, start + len(literal))
+            name = encoded_rule(coded)
+            if name:
+                yield name, coded, _piece(text, start, start + len(literal))
             start = text.find(literal, max(start + len(literal), low + len(coded) - len(literal)))
 
 

@@ -123,7 +123,7 @@ ORDINARY = [
     "password: ${DB_PASSWORD}", "--tls-private-key-file=/etc/k.key", "passwords are secrets: keep them", "Basic auth is off",
     "Bearer tokens are read from a file", "https://REDACTED@host/x", "https://example.com/a@b", "alice@example.com",
     "registry.example/app@sha256:" + hashlib.sha256(b"y").hexdigest(), "--requestheader-username-headers=X-Remote-User",
-    "secret-key-ref: none", "client-secret=$(CLIENT_SECRET)", "github_pat_ is a prefix", "eyJ is how a token begins",
+    "secret-key-ref: none", "--password=optional --auth-token=simple", "client-secret=$(CLIENT_SECRET)", "github_pat_ is a prefix", "eyJ is how a token begins",
 ]  # fmt: skip
 
 
