@@ -193,10 +193,10 @@ HOSTILE = ["@", "://", "QUtJQ", "eyJ", "password", "PRIVATE KEY", "@tcp(", "a:b@
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_file_is_not_slow(tmp_path, text):
-    pack(tmp_path, "records.jsonl", text * (500_000 // len(text)))
+    pack(tmp_path, "records.jsonl", text * (150_000 // len(text)))
     begin = time.process_time()
     scan(tmp_path)
-    assert time.process_time() - begin < 4
+    assert time.process_time() - begin < 1.5
 
 
 def lines_of_many_pods(count):
