@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from functools import lru_cache
-from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING
 
 import msgspec
@@ -27,6 +24,12 @@ COLUMNS = (
 MOST_CHARACTERS = 32_000
 """Spreadsheets keep 32,767 characters of a cell; a longer text loses its middle, the whole stands in records.jsonl."""
 
+_ROWS_AT_ONCE = 500
+_MOST_KEPT = 8_192
+_MOST_KEPT_CHARACTERS = 1_000
+"""Number and length of the cells that are kept, so that they take 16 MB at the worst of ordinary letters."""
+
+_ENCODE = msgspec.json.Encoder().encode
 _FORMULA = frozenset("=+-@\t\r＝＋－＠")  # noqa: RUF001 - spreadsheets take the full-width signs as well
 
 
@@ -37,36 +40,48 @@ def render_csv(records: Iterable[Record], stream: IO[bytes]) -> None:
         records: the records of the pack, in its order.
         stream: where to write.
     """
-    text = TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="", write_through=False)
-    try:
-        rows = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
-        rows.writerow(COLUMNS)
-        rows.writerows(map(_row, records))
-        text.flush()
-    finally:
-        # Without this the stream, which is the caller's, would be closed with the wrapper.
-        text.detach()
+    cells = _Cells()
+    stream.write((",".join(cells[name] for name in COLUMNS) + "\r\n").encode())
+    rows: list[str] = []
+    for record in records:
+        rows.append(_row(record, cells))
+        if len(rows) == _ROWS_AT_ONCE:
+            stream.write("".join(rows).encode(errors="replace"))
+            rows.clear()
+    stream.write("".join(rows).encode(errors="replace"))
 
 
-def _row(record: Record) -> tuple[str, ...]:
-    observed = msgspec.json.encode(record.observed).decode() if record.observed else ""
+class _Cells(dict[str, str]):
+    """Cells in quotes by their texts: what repeats from record to record is looked at once."""
+
+    def __missing__(self, text: str) -> str:
+        quoted = '"' + cell(text).replace('"', '""') + '"'
+        if len(text) <= _MOST_KEPT_CHARACTERS:
+            if len(self) == _MOST_KEPT:
+                self.clear()
+            self[text] = quoted
+        return quoted
+
+
+def _row(record: Record, cells: _Cells) -> str:
+    observed = _ENCODE(record.observed).decode() if record.observed else ""
     return (
-        _often(record.requirement), _often(record.title), _often(record.area), record.severity.value,
-        record.verdict.value, record.level.value, _often(record.scope), _often(record.namespace),
-        *_subject(record.subject), cell(record.reason), cell(observed), _often(record.expected),
-        _often(" ".join(record.controls)), _often(record.source), "" if record.pods is None else str(record.pods),
-        cell(record.spec), _often(record.population), cell(record.note), cell(record.waiver or ""),
-        cell(record.attestation or ""),
-    )  # fmt: skip
+        f"{cells[record.requirement]},{cells[record.title]},{cells[record.area]},{cells[record.severity]},"
+        f"{cells[record.verdict]},{cells[record.level]},{cells[record.scope]},{cells[record.namespace]},"
+        f"{_subject(record.subject, cells)},{cells[record.reason]},{cells[observed]},{cells[record.expected]},"
+        f"{cells[' '.join(record.controls)]},{cells[record.source]},"
+        f"{cells['' if record.pods is None else str(record.pods)]},{cells[record.spec]},{cells[record.population]},"
+        f"{cells[record.note]},{cells[record.waiver or '']},{cells[record.attestation or '']}\r\n"
+    )
 
 
-def _subject(subject: Subject | None) -> tuple[str, ...]:
+def _subject(subject: Subject | None, cells: _Cells) -> str:
     if subject is None:
-        return "", "", "", "", "", "", ""
+        return '"","","","","","",""'
     return (
-        _often(subject.api_version), _often(subject.kind), _often(subject.namespace), cell(subject.name),
-        cell(subject.uid), cell(subject.within), "true" if subject.unverified else "false",
-    )  # fmt: skip
+        f"{cells[subject.api_version]},{cells[subject.kind]},{cells[subject.namespace]},{cells[subject.name]},"
+        f"{cells[subject.uid]},{cells[subject.within]},{cells['true' if subject.unverified else 'false']}"
+    )
 
 
 def cell(text: str) -> str:
@@ -79,7 +94,3 @@ def cell(text: str) -> str:
     if len(text) > MOST_CHARACTERS // 8:
         return cut(inert(cut(text, MOST_CHARACTERS)), MOST_CHARACTERS)
     return inert(text)
-
-
-_often = lru_cache(maxsize=4_096)(cell)
-"""What repeats from record to record is looked at once."""
