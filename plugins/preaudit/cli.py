@@ -58,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="render a pack again", description="Render a pack again.")
     report.add_argument("pack", metavar="PACK")
     for option in RUN_OPTIONS:
-        if option.name in {"pseudonyms", "junit-attachments"}:
+        if option.name in {"pseudonyms", "junit-attachments", "out"}:
             report.add_argument(f"--{option.name}", **option.keywords)
     _sealing(commands)
     listing = commands.add_parser("list", help="the catalogue of a profile, with every value, its source and layer")
@@ -169,7 +169,7 @@ def _snapshot(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from preaudit.commands import report  # noqa: PLC0415
+    from preaudit.rerendering import report  # noqa: PLC0415
 
     return report(parsed, sys.stdout)
 

@@ -1,4 +1,4 @@
-"""The commands that judge nothing: preflight, snapshot, report, list, explain."""
+"""The commands that judge nothing: preflight, snapshot, list, explain."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ from rich.table import Table
 from preaudit.audit import Plan, make_plan
 from preaudit.catalogue import entry
 from preaudit.errors import UsageError
-from preaudit.evidence import manifest as manifests
-from preaudit.evidence.pack import MANIFEST, RECORDS, Records
 from preaudit.observe import observe, read_words
 from preaudit.options import RUN_OPTIONS, Options
 from preaudit.profile import unknown_requirement
 from preaudit.render.text import inert
 from preaudit.snapshot import Snapshot
-from preaudit.suites import data_folder
 from preaudit.verdict import Exit
 
 
@@ -87,34 +84,6 @@ def snapshot(parsed: argparse.Namespace, out: IO[str]) -> int:
     return Exit.OK.value
 
 
-def report(parsed: argparse.Namespace, out: IO[str]) -> int:
-    """Render a pack again, from its records and manifest alone."""
-    from preaudit.render.renderings import RENDERINGS, Told  # noqa: PLC0415 - brings the templates
-    from preaudit.render.summary import summarise  # noqa: PLC0415
-
-    folder = Path(parsed.pack)
-    try:
-        told = manifests.decode((folder / MANIFEST).read_bytes())
-    except OSError as error:
-        raise UsageError(f"{folder}: no pack that can be read ({MANIFEST}: {error.strerror})") from None
-    except ValueError as error:
-        raise UsageError(f"{folder / MANIFEST}: no manifest of this version: {error}") from None
-    records = Records(folder / RECORDS, told.totals.records)
-    without_files = manifests.with_files(told, ())
-    hashed = next((one.sha256 for one in told.files if one.name == RECORDS), "")
-    material = Told(
-        records=records, manifest=without_files, summary=summarise(records, without_files), records_sha256=hashed,
-        reports=data_folder("reports"), attachments=parsed.preaudit_junit_attachments,
-    )  # fmt: skip
-    for name, render in RENDERINGS.items():
-        fresh = folder / f".{name}.new"
-        with fresh.open("wb") as stream:
-            render(material, stream)
-        fresh.replace(folder / name)
-        out.write(f"{folder / name}\n")
-    return Exit.OK.value
-
-
 def list_catalogue(parsed: argparse.Namespace, out: IO[str]) -> int:
     """Print the requirements of a profile and every value with its source and layer."""
     plan = _plan(parsed)
@@ -150,7 +119,7 @@ def explain(parsed: argparse.Namespace, out: IO[str]) -> int:
     for word, text in (
         ("why", one.why), ("fix", one.fix), ("about", one.population), ("expected", one.expected),
         ("method", f"{one.method}, reads {', '.join(one.sources)}"), ("limits", one.limitations),
-        ("controls", ", ".join(f"{control.framework} {control.id}" for control in one.controls)),
+        ("controls", ", ".join(f"{each.framework} {each.id} ({each.relationship})" for each in one.controls)),
         ("again", one.reperform),
     ):  # fmt: skip
         if text:

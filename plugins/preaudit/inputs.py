@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,8 +13,9 @@ from preaudit.audit import Plan, make_plan
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.pack import PackFolder
-from preaudit.options import Options
-from preaudit.profile import Layer
+from preaudit.options import Options, words
+from preaudit.profile import Layer, matching
+from preaudit.requirement import Requirement
 
 FOLDER = "inputs"
 _SELECTION = f"{FOLDER}/selection.json"
@@ -76,7 +78,23 @@ def stored_plan(folder: Path, manifest: manifests.Manifest, own_paths: Sequence[
         attestations=str(attestations) if attestations.is_file() else None,
         **msgspec.structs.asdict(chosen),
     )  # fmt: skip
-    return make_plan(options, own_paths, layers)
+    plan = make_plan(msgspec.structs.replace(options, select=None, exclude=None), own_paths, layers)
+    known = {
+        name: _known(name, getattr(chosen, name), plan.catalogue.table) for name in ("select", "exclude")
+    }
+    return replace(plan, options=msgspec.structs.replace(options, **known))
+
+
+def _known(option: str, text: str | None, table: Mapping[str, Requirement]) -> str | None:
+    """The words of an option that name a requirement here; a suite that was not given has none.
+
+    Raises:
+        UsageError: none of them does, so nothing of what was judged is known here.
+    """
+    found = [word for word in words(text) if matching(word, table)]
+    if words(text) and not found and option == "select":
+        raise UsageError(f"--{option} {text}: no requirement of that name is known here; give the suite's path")
+    return ",".join(found) or None
 
 
 def _layer_file(name: str) -> str:

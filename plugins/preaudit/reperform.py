@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from preaudit.audit import Audit
+from preaudit.audit import Audit, Plan
 from preaudit.errors import UsageError
 from preaudit.evidence.manifest import Manifest
 from preaudit.evidence.pack import RECORDS
 from preaudit.evidence.record import Record, decode, encode
 from preaudit.inputs import stored_plan
 from preaudit.installed import tool
+from preaudit.judge import Item
 from preaudit.render.text import record_name
 from preaudit.snapshot import Snapshot
 
@@ -79,18 +80,14 @@ def reperform(folder: Path, manifest: Manifest, own: Sequence[Path]) -> Reperfor
         audit = Audit(plan, Snapshot(folder / "snapshot"))
     except UsageError as error:
         return Reperformed(0, (), (f"nothing was judged again: {error}",))
-    entries = {one.id: one for one in manifest.catalogue}
-    deselected = {one.get("item", "") for one in manifest.deselected}
-    found, known = _Comparison(), {}
-    for one in plan.selected:
-        if one.id in entries and entries[one.id].sha256 == one.sha256:
-            known[one.id] = {item.namespace: item for item in audit.items(one)}
+    found = _Comparison()
+    items = _items(plan, audit, manifest, found)
     seen = set()
     for (requirement, namespace), lines in _stored(folder / RECORDS):
         name = f"{requirement}[{namespace}]"
-        item = known.get(requirement, {}).get(namespace)
         seen.add(name)
-        if requirement not in known:
+        item = items.get(requirement, {}).get(namespace)
+        if requirement not in items:
             found.left_out[f"{requirement}: {_absent(requirement, manifest, plan.own)}"] += len(lines)
         elif _lost(lines):
             found.left_out[f"{requirement}: the run had not reached it"] += len(lines)
@@ -98,14 +95,25 @@ def reperform(folder: Path, manifest: Manifest, own: Sequence[Path]) -> Reperfor
             found.differing.append(f"{name}: the snapshot holds no such place")
         else:
             found.compare(name, lines, [encode(record) for record in audit.judge(item)])
-    for requirement, items in known.items():
-        for namespace, item in items.items():
-            name = f"{requirement}[{namespace}]"
-            if name not in seen and name not in deselected and (again := audit.judge(item)):
-                found.compare(name, [], [encode(record) for record in again])
+    deselected = {one.get("item", "") for one in manifest.deselected}
+    for item in (one for places in items.values() for one in places.values()):
+        if item.name not in seen and item.name not in deselected:
+            found.compare(item.name, [], [encode(record) for record in audit.judge(item)])
     found.differing += _rules_differ(manifest, plan.profile.described)
     left = (f"{number} records of {what}" for what, number in sorted(found.left_out.items()))
     return Reperformed(found.same, tuple(found.differing), tuple(left))
+
+
+def _items(plan: Plan, audit: Audit, manifest: Manifest, found: _Comparison) -> dict[str, dict[str, Item]]:
+    """The items of every requirement that is here as it was there, by requirement and namespace."""
+    entries = {one.id: one for one in manifest.catalogue}
+    items: dict[str, dict[str, Item]] = {}
+    for one in plan.selected:
+        if one.id not in entries:
+            found.differing.append(f"{one.id}: the stored profile asks for it, the manifest's catalogue does not")
+        elif entries[one.id].sha256 == one.sha256:
+            items[one.id] = {item.namespace: item for item in audit.items(one)}
+    return items
 
 
 def _rules_differ(manifest: Manifest, profile: msgspec.Struct) -> list[str]:

@@ -24,11 +24,10 @@ from preaudit.inputs import write_inputs
 from preaudit.installed import plugins
 from preaudit.judge import Item, unreached
 from preaudit.observe import observe
-from preaudit.render.renderings import RENDERINGS, Told
+from preaudit.render.renderings import RENDERINGS, told_of
 from preaudit.render.summary import Summary, summarise
 from preaudit.snapshot import Snapshot
 from preaudit.spool import Merged
-from preaudit.suites import data_folder
 from preaudit.uuid7 import uuid7
 from preaudit.verdict import Exit
 
@@ -170,13 +169,11 @@ class Run:
             local_offset=f"{finished.astimezone():%z}", operator=_operator(), command=self._command,
             python=platform.python_version(), platform=platform.platform(), plugins=plugins(),
             interrupted=interrupted, previous=self._previous, nonce=self.plan.options.nonce or "",
+            pseudonyms=self.plan.options.pseudonyms, attachments=self.plan.options.junit_attachments or "",
         )  # fmt: skip
 
     def _render(self, told: manifests.Manifest, records: Sequence[Record], summary: Summary) -> None:
-        material = Told(
-            records=records, manifest=told, summary=summary, records_sha256=_sha256(self.pack.path / RECORDS),
-            reports=data_folder("reports"), attachments=self.plan.options.junit_attachments,
-        )  # fmt: skip
+        material = told_of(records, told, _sha256(self.pack.path / RECORDS), summary)
         for name, render in RENDERINGS.items():
             with self.pack.create(name) as stream:
                 render(material, stream)

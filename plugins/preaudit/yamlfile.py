@@ -42,6 +42,8 @@ _SCALAR_TAGS = frozenset(_PREFIX + name for name in ("str", "int", "float", "boo
 _NO_TAG = (None, "!")
 
 KeyPath = tuple[str | int, ...]
+_UNKNOWN_TAG = "unknown tag (a word after !); only plain data is read, quote a text that begins with !"
+"""Neither tag nor alias is told: a password that was not quoted looks like one."""
 
 
 class Document:
@@ -184,7 +186,7 @@ class _Builder:
             self._fail(event, f"the document is nested more than {MAX_DEPTH} levels deep")
         mapping = kind is yaml.MappingStartEvent
         if event.tag not in _NO_TAG and event.tag != _PREFIX + ("map" if mapping else "seq"):
-            self._fail(event, f"unknown tag {event.tag!r}; only plain data is read")
+            self._fail(event, _UNKNOWN_TAG)
         before = self._nodes
         if event.anchor:
             self._open.add(event.anchor)
@@ -259,7 +261,7 @@ class _Builder:
         if event.implicit[1] or tag in {"!", _PREFIX + "str"}:
             return event.value
         if tag not in _SCALAR_TAGS:
-            self._fail(event, f"unknown tag {tag!r}; only plain data is read")
+            self._fail(event, _UNKNOWN_TAG)
         value = resolved(event.value)
         if tag == _PREFIX + "float" and type(value) is int:
             return float(value)
@@ -272,7 +274,7 @@ class _Builder:
         if event.anchor in self._open:
             self._fail(event, f"the alias *{event.anchor[:80]} stands inside what it names")
         if event.anchor not in self._anchors:
-            self._fail(event, f"nothing is named &{event.anchor[:80]}")
+            self._fail(event, "an alias (a word after *) names nothing here; quote a text that begins with *")
         value, weight = self._anchors[event.anchor]
         self._nodes += weight
         if self._nodes > MAX_NODES:

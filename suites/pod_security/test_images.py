@@ -22,7 +22,7 @@ def is_pinned(image: object) -> bool:
     "POD-304",
     severity="medium",
     expected="a tag other than latest, or a digest",
-    controls=["nist-800-53r5:cm-6", "cis-kubernetes-2.0.1:5.6.1"],
+    controls=["nist-800-53r5:cm-6"],
 )
 def test_image_names_a_release(container: Container) -> None:
     """Images are named by a release, never by latest or by no tag at all.

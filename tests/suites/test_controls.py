@@ -17,8 +17,6 @@ CATALOGUE = load_builtin()
 FOLDER = data_folder("profiles") / "frameworks"
 MAPPING = shipped_mapping()
 FRAMEWORKS = {one.name: one for one in MAPPING.frameworks}
-WRONG = {("POD-304", "cis-kubernetes-2.0.1:5.6.1")}
-"""What a suite names and the table denies: that number is about namespaces, not about images."""
 AREAS = {
     "audit", "licensing", "tls", "pod_security", "backup_restore", "exposure", "secrets", "observability",
     "operations", "availability", "remote_access", "access", "storage",
@@ -36,7 +34,7 @@ def test_what_a_suite_names_is_a_part_of_the_table(requirement):
         framework, _, identifier = control.partition(":")
         assert framework in FRAMEWORKS, control
         found = {one.lower() for one in FRAMEWORKS[framework].by_requirement.get(requirement.id, {})}
-        assert identifier.lower() in found or (requirement.id, control) in WRONG, control
+        assert identifier.lower() in found, control
     assert len(set(requirement.controls)) == len(requirement.controls)
     assert FRAMEWORKS["nist-800-53r5"].by_requirement.get(requirement.id), "each speaks to at least one control of NIST"
 

@@ -101,7 +101,8 @@ def read_configz(  # noqa: PLR0913 - where from, with what trust, and where to
             if config is not None:
                 metadata = {"name": kubelet.node, "uid": kubelet.uid}
                 line = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration"}
-                write(msgspec.json.encode({**line, "metadata": metadata, "config": redactor.tree(config)}))
+                kept = redactor.kept(config, "KubeletConfig")
+                write(msgspec.json.encode({**line, "metadata": metadata, "config": kept}))
             statuses.append(
                 SourceStatus(source=SOURCE, object=kubelet.node, status=status, cause=cause, call=call,
                              count=int(config is not None), started=started, finished=times())

@@ -197,6 +197,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """sha256 of the manifest of the pack before this one, where it was named."""
     nonce: str = ""
     """What an auditor asked to be written into this very run."""
+    pseudonyms: bool = False
+    """The renderings show pseudonyms for hosts, addresses and people."""
+    attachments: str = ""
+    """The folder under which Jenkins finds the pack, "" where junit.xml has no attachment marks."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

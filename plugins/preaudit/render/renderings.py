@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from preaudit.catalogue import shipped_mapping
-from preaudit.evidence.manifest import Manifest
+from preaudit.evidence.manifest import Manifest, with_files
 from preaudit.evidence.record import Record
 from preaudit.render.controls import render_controls
 from preaudit.render.csvfile import render_csv
@@ -17,7 +17,9 @@ from preaudit.render.html import render_html
 from preaudit.render.junit import render_junit
 from preaudit.render.markdown import render_markdown
 from preaudit.render.oscal import render_oscal
-from preaudit.render.summary import Summary
+from preaudit.render.pseudonyms import pseudonymised
+from preaudit.render.summary import Summary, summarise
+from preaudit.suites import data_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,30 @@ class Told:
     records_sha256: str
     reports: Path
     attachments: str | None = None
+
+
+def told_of(
+    records: Sequence[Record], manifest: Manifest, records_sha256: str, summary: Summary | None = None
+) -> Told:
+    """The material of all renderings of a pack, under pseudonyms where its run asked for them.
+
+    Args:
+        records: the records of the pack.
+        manifest: its manifest.
+        records_sha256: hash of records.jsonl.
+        summary: their summary, where it was made before.
+
+    Raises:
+        UsageError: the manifest did not count these records.
+    """
+    manifest = with_files(manifest, ())
+    if manifest.run.pseudonyms:
+        records, manifest = pseudonymised(records, manifest)
+        summary = None
+    return Told(
+        records=records, manifest=manifest, summary=summary or summarise(records, manifest),
+        records_sha256=records_sha256, reports=data_folder("reports"), attachments=manifest.run.attachments or None,
+    )  # fmt: skip
 
 
 def _html(told: Told, stream: IO[bytes]) -> None:
