@@ -325,9 +325,15 @@ def test_the_printed_roles_are_enough_and_preflight_agrees(collect, admin, area,
 def test_the_printed_roles_of_one_namespace_are_enough(collect, admin, area, tmp_path):
     login = admin.login(area[1], "four", tmp_path)
     seen = preflight(sources=["pods"], kubeconfig=login, context=None, namespaces=[area[0]], now=datetime.now(UTC))
-    admin.apply(least_rbac(LISTS, [area[0]], seen.identity))
-    collection, _ = collect(login, LISTS, namespaces=[area[0]])
+    try:
+        admin.apply(least_rbac(LISTS, [area[0]], seen.identity))
+        collection, _ = collect(login, LISTS, namespaces=[area[0]])
+    finally:  # what names the cluster is granted outside the namespace that goes away by itself
+        for kind in ("rolebindings", "roles"):
+            path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/{kind}/preaudit-reader"
+            admin.call("DELETE", path, expect=(200, 404))
     assert [entry for entry in collection.sources if entry.status is not Status.COLLECTED] == []
+    assert collection.target.cluster_uid
 
 
 def test_a_namespace_that_does_not_exist(collect, kubeconfig, area):
