@@ -5,12 +5,12 @@ VENV := .venv
 TOX := $(VENV)/bin/tox
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test unit live lint types packaging heimdall bench fuzz wheelhouse testbed clean help
+.PHONY: demo test unit live lint types packaging heimdall browser bench fuzz wheelhouse testbed clean help
 
 help:
 	@echo "make demo        audit a recorded real cluster; leaves a pack with report.html"
 	@echo "make test        everything: lint, types, unit, packaging, and live on a real two-node Kubernetes"
-	@echo "make unit live lint types packaging heimdall bench fuzz    one of them"
+	@echo "make unit live lint types packaging heimdall browser bench fuzz    one of them"
 	@echo "make wheelhouse  wheels for an installation without network"
 
 $(STAMP): pyproject.toml
@@ -30,6 +30,9 @@ lint types packaging: $(STAMP)
 
 heimdall: $(STAMP)
 	tests/heimdall/with-saf $(TOX) run -e $@
+
+browser: $(STAMP)
+	tests/browser/with-chromium $(TOX) run -e $@
 
 bench fuzz: $(STAMP)
 	testbed/with-cluster $(TOX) run -e $@
