@@ -17,9 +17,8 @@ from preaudit.errors import NotObservable
 from preaudit.evidence.record import Observation, Record
 from preaudit.parameter import Policy
 from preaudit.requirement import Requirement
-from preaudit.rules import Rules
+from preaudit.rules import Rules, Standing
 from preaudit.snapshot import EVERYWHERE, Status
-from preaudit.source import SOURCES
 from preaudit.subjects.estate import CLUSTER, Estate
 from preaudit.subjects.kinds import Judged
 from preaudit.subjects.lens import ReadLog
@@ -92,6 +91,7 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
         unseen, subjects = _nameless(requirement, estate), ()
     population = _population(requirement, item.namespace, unseen)
     stale = rules.stale(estate.snapshot.collection)
+    standing = rules.standing_in(requirement, item.namespace)
     records: list[Record] = []
     counted = 0
     try:
@@ -106,7 +106,7 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
                 outcome = _Outcome(Verdict.UNKNOWN, stale, outcome.log)
             if outcome.left_out and estate.given and rules.manifests == "leave-out":
                 continue
-            records.append(_record(item, subject, outcome, rules, population))
+            records.append(_record(item, subject, outcome, rules, standing, population))
     except NotObservable as error:
         unseen.append(Unseen(error.what, error.why))
     except Exception as error:  # noqa: BLE001 - an object of a shape that nobody foresaw: what it hides is unknown
@@ -174,14 +174,16 @@ def _reason(requirement: Requirement, log: ReadLog, said: str) -> str:
     return f"{path} is {shown(value)}, expected {requirement.expected}"
 
 
-def _record(item: Item, subject: Judged, outcome: _Outcome, rules: Rules, population: str) -> Record:
+def _record(  # noqa: PLR0913, PLR0917 - one call, all of it needed
+    item: Item, subject: Judged, outcome: _Outcome, rules: Rules, standing: Standing, population: str
+) -> Record:
     requirement, ref = item.requirement, subject.ref
     source, pods, digest, note = _form(subject)
     observed = tuple([Observation(path, bounded(value)) for path, _, value in _kept(outcome.log)])
     left = len(outcome.log.entries) - len(observed)
     if left > 0:
         note = "; ".join(part for part in (note, f"{left} more facts were read") if part)
-    scope, level, why = rules.standing(requirement, item.namespace, subject)
+    scope, level, why = standing(subject)
     verdict, reason, waiver = outcome.verdict, outcome.reason or _holds(requirement, outcome.log), None
     if verdict is Verdict.FAIL:
         deciding = outcome.log.entries[-1][2]
@@ -223,17 +225,9 @@ def _form(subject: Judged) -> tuple[str, int | None, str, str]:
     return form.source, form.pods, form.digest, form.note
 
 
-def _unseen(sources: Iterable[str], namespace: str, estate: Estate) -> list[Unseen]:
-    """The sources that were not seen completely for one item; objects from files are what they are."""
-    found = []
-    for name in sources:
-        where = namespace if SOURCES[name].namespaced and namespace != CLUSTER else EVERYWHERE
-        if name == "namespaces":
-            where = namespace
-        coverage = estate.snapshot.coverage(name, where)
-        if not coverage.complete and not coverage.given:
-            found.append(Unseen(name, coverage.told))
-    return found
+def _unseen(sources: tuple[str, ...], namespace: str, estate: Estate) -> list[Unseen]:
+    """The sources that were not seen completely for one item."""
+    return [Unseen(name, cause) for name, cause in estate.gaps(sources, namespace)]
 
 
 def _population(requirement: Requirement, namespace: str, unseen: list[Unseen]) -> str:
@@ -276,7 +270,7 @@ def _status(estate: Estate, source: str, namespace: str) -> Status:
 
 def _bare(item: Item, verdict: Verdict, reason: str, rules: Rules, population: str) -> Record:
     requirement = item.requirement
-    scope, level, _ = rules.standing(requirement, item.namespace, None)
+    scope, level, _ = rules.standing_in(requirement, item.namespace)(None)
     attestation, note = None, ""
     if verdict is Verdict.MANUAL:
         found = rules.attested(requirement, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -50,6 +50,10 @@ CORE: dict[str, Parameter[Any]] = {
 }
 """Parameters that belong to no suite."""
 _LEVELS = (Level.INFO, Level.WARN, Level.FAIL)
+Stands = tuple[str, Level, str]
+"""Scope ("product" or "platform"), level, and a remark on the level."""
+Standing = Callable[[Judged | None], Stands]
+"""`Stands` of one subject, None for no subject, in one item."""
 
 
 class Rules:
@@ -92,15 +96,29 @@ class Rules:
             return ""
         return f"stale: collected {age.days} days before {self._now.date()}, the profile takes {self._max_age.days}"
 
-    def standing(self, requirement: Requirement, namespace: str, subject: Judged | None) -> tuple[str, Level, str]:
-        """Scope ("product" or "platform"), level, and a remark on the level."""
+    def standing_in(self, requirement: Requirement, namespace: str) -> Standing:
+        """How a requirement stands in a namespace: a function that tells it for one subject, None for no subject.
+
+        All that does not depend on the subject is looked up here, once for an item.
+        """
         level = self._profile.level(requirement.id)
-        platform = self._is_platform(requirement, namespace, subject)
-        if platform and _LEVELS.index(self._platform_level) < _LEVELS.index(level):
-            level = self._platform_level
-        if subject is not None and self._is_exempt(requirement, namespace, subject):
-            return ("platform" if platform else "product"), Level.INFO, "exempt"
-        return ("platform" if platform else "product"), level, ""
+        lower = min(level, self._platform_level, key=_LEVELS.index)
+        ours: Stands = ("product", level, "")
+        theirs: Stands = ("platform", lower, "")
+        if namespace in self._platform or requirement.subject.must_exist:
+            ours = theirs
+        marked = namespace == CLUSTER and ours is not theirs
+        exempted = bool(self._exempt_namespaces or self._exempt_classes) and any(
+            control.startswith("pss:") for control in requirement.controls
+        )
+
+        def standing(subject: Judged | None) -> Stands:
+            found = theirs if marked and getattr(subject, "platform", None) else ours
+            if exempted and subject is not None and self._is_exempt(namespace, subject):
+                return found[0], Level.INFO, "exempt"
+            return found
+
+        return standing
 
     def waiver_for(self, requirement: Requirement, ref: Subject, deciding: Any) -> Found:
         """The waiver for one violation; see `Waivers.waiver_for`."""
@@ -118,16 +136,6 @@ class Rules:
                 return found
         return Attested(None)
 
-    def _is_platform(self, requirement: Requirement, namespace: str, subject: Judged | None) -> bool:
-        if namespace in self._platform or requirement.subject.must_exist:
-            return True
-        marked = getattr(subject, "platform", None)
-        return bool(marked) and namespace in (CLUSTER, *self._platform)
-
-    def _is_exempt(self, requirement: Requirement, namespace: str, subject: Judged) -> bool:
-        if not self._exempt_namespaces and not self._exempt_classes:
-            return False
-        if not any(control.startswith("pss:") for control in requirement.controls):
-            return False
+    def _is_exempt(self, namespace: str, subject: Judged) -> bool:
         spec: Mapping[str, Any] = getattr(getattr(subject, "form", None), "spec", {})
         return namespace in self._exempt_namespaces or spec.get("runtimeClassName") in self._exempt_classes

@@ -28,7 +28,7 @@ def shown(value: Any) -> str:
 
 def bounded(value: Any) -> Any:
     """The value as it may stand in a record: itself, or its size, hash and beginning where it is too long."""
-    if isinstance(value, (bool, int, type(None))):
+    if value is None or isinstance(value, (bool, int)):
         return value
     if type(value) is str and len(value) <= _SURELY_SHORT:
         return value

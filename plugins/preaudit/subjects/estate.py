@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ class Estate:
         self.snapshot = snapshot
         self._subjects: dict[tuple[str, str], list[Any]] = {}
         self._pods_of: dict[str, list[dict[str, Any]]] = {}
+        self._gaps: dict[tuple[tuple[str, ...], str], tuple[tuple[str, str], ...]] = {}
         self._by_namespace: dict[str, dict[str, list[dict[str, Any]]]] = {}
 
     @cached_property
@@ -56,6 +57,25 @@ class Estate:
         self._pods_of.clear()
         self._subjects.clear()
         self.snapshot.forget()
+
+    def gaps(self, sources: tuple[str, ...], namespace: str) -> tuple[tuple[str, str], ...]:
+        """Those of some sources that were not seen completely in a namespace (or "*", or "cluster"), each with why.
+
+        Objects from files are what they are.
+        """
+        found = self._gaps.get((sources, namespace))
+        if found is None:
+            found = self._gaps[sources, namespace] = tuple(self._unseen(sources, namespace))
+        return found
+
+    def _unseen(self, sources: tuple[str, ...], namespace: str) -> Iterator[tuple[str, str]]:
+        for name in sources:
+            where = namespace if SOURCES[name].namespaced and namespace != CLUSTER else EVERYWHERE
+            if name == "namespaces":
+                where = namespace
+            coverage = self.snapshot.coverage(name, where)
+            if not coverage.complete and not coverage.given:
+                yield name, coverage.told
 
     @property
     def given(self) -> bool:

@@ -58,7 +58,9 @@ class Lens:
             NotObservable: the value was redacted, or a step of the path is no mapping.
             UnknownPath: the API has no such field.
         """
-        value = self._find(path, default)
+        value = self._find(path)
+        if value is None:
+            return default
         if type(value) is dict and REDACTED in value:
             raise NotObservable(self._path + "." + path, "the value was redacted, it cannot be judged")
         return value
@@ -69,7 +71,7 @@ class Lens:
         Raises:
             NotObservable: there is a value, but it was not redacted, so nothing was noted.
         """
-        value = self._find(path, None)
+        value = self._find(path)
         if value is None:
             return None
         if type(value) is dict and REDACTED in value:
@@ -84,7 +86,7 @@ class Lens:
             NotObservable: it is no list of mappings.
         """
         schema = check_path(self._schema, path)
-        items = self._find(path, None, log=False)
+        items = self._find(path, log=False)
         self.log.entries.append((self._full(path), self._label(path), None if items is None else _count(items)))
         if items is None:
             return []
@@ -98,14 +100,14 @@ class Lens:
 
     def within(self, path: str) -> Lens | None:
         """A lens on the mapping at `path`, None where it is not set; not logged, its own reads are."""
-        value = self._find(path, None, log=False)
+        value = self._find(path, log=False)
         if value is None:
             return None
         return Lens(value, check_path(self._schema, path), self._full(path), self._label(path), self.log)
 
     def key(self, path: str, key: str, default: Any = None) -> Any:
         """The value of `key` in the mapping at `path` (labels, annotations: keys with dots in them); logged."""
-        table = self._find(path, None, log=False)
+        table = self._find(path, log=False)
         if table is not None and not isinstance(table, dict):
             raise NotObservable(self._full(path), "is not a mapping")
         value = None if table is None else table.get(key)
@@ -118,7 +120,7 @@ class Lens:
         """Log a fact that a verdict rests on and that stands outside the object: a profile's value, a count."""
         self.log.entries.append((what, what, value))
 
-    def _find(self, path: str, default: Any, *, log: bool = True) -> Any:
+    def _find(self, path: str, *, log: bool = True) -> Any:
         value: Any = self._value
         for step in _steps(self._schema, path):
             if type(value) is not dict:
@@ -129,8 +131,11 @@ class Lens:
             if value is None:
                 break
         if log:
-            self.log.entries.append((self._full(path), self._label(path), value))
-        return default if value is None else value
+            # Paths are put together here and not by `_full` and `_label`: no line of a run is passed more often.
+            full = f"{self._path}.{path}" if self._path else path
+            label = f"{self._shown}.{path}" if self._shown else path
+            self.log.entries.append((full, label, value))
+        return value
 
     def _full(self, path: str) -> str:
         return f"{self._path}.{path}" if self._path else path

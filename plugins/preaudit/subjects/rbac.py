@@ -129,12 +129,18 @@ class Rule(Lens):
 class Role(ObjectSubject):
     """A Role or ClusterRole; an aggregated one has the rules of the roles that it selects."""
 
-    __slots__ = ()
+    __slots__ = ("_platform",)
+
+    def __init__(self, estate: Estate, source: str, value: dict[str, Any]) -> None:
+        super().__init__(estate, source, value)
+        self._platform: bool | None = None
 
     @property
     def platform(self) -> bool:
         """It is as Kubernetes makes it."""
-        return role_is_bootstrap(self.ref.kind, self._value)
+        if self._platform is None:
+            self._platform = role_is_bootstrap(self.ref.kind, self._value)
+        return self._platform
 
     @property
     def rules(self) -> list[Rule]:
@@ -174,13 +180,17 @@ class Grant(Lens):
         binding: the binding's object.
     """
 
-    __slots__ = ("_ref", "binding", "estate", "identity", "kind", "name", "namespace", "source")
+    __slots__ = (
+        "_digest", "_platform", "_ref", "binding", "estate", "identity", "kind", "name", "namespace", "source",
+    )  # fmt: skip
 
     def __init__(
         self, estate: Estate, source: str, binding: dict[str, Any], subject: dict[str, Any], index: int
     ) -> None:
         metadata = binding.get("metadata") or {}
         super().__init__(subject, "Subject", f"subjects[{index}]", f"subjects[{index}]", ReadLog())
+        self._digest = ""
+        self._platform: bool | None = None
         self.estate, self.source, self.binding = estate, source, binding
         self.kind, self.name = str(subject.get("kind", "")), str(subject.get("name", ""))
         own = str(metadata.get("namespace", ""))
@@ -200,19 +210,22 @@ class Grant(Lens):
     @property
     def digest(self) -> str:
         """Sha256 over the binding's role, this subject, and the rules of the role."""
-        kind, name = _role_ref(self.binding)
-        role, _, _ = _find_role(self.estate, kind, name, self._ref.namespace)
-        content = [kind, name, self._value, _rules(role) if role else None]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        if not self._digest:
+            kind, name = _role_ref(self.binding)
+            role, _, _ = _find_role(self.estate, kind, name, self._ref.namespace)
+            content = [kind, name, self._value, _rules(role) if role else None]
+            self._digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return self._digest
 
     @property
     def platform(self) -> bool:
         """Binding and role are as Kubernetes makes them."""
-        kind, name = _role_ref(self.binding)
-        role, _, _ = _find_role(self.estate, kind, name, self._ref.namespace)
-        return (
-            binding_is_bootstrap(self._ref.kind, self.binding) and role is not None and role_is_bootstrap(kind, role)
-        )
+        if self._platform is None:
+            kind, name = _role_ref(self.binding)
+            role, _, _ = _find_role(self.estate, kind, name, self._ref.namespace)
+            shipped = binding_is_bootstrap(self._ref.kind, self.binding)
+            self._platform = shipped and role is not None and role_is_bootstrap(kind, role)
+        return self._platform
 
     @property
     def role(self) -> str:
@@ -284,8 +297,10 @@ def _resolved(estate: Estate, kind: str, role: dict[str, Any] | None) -> Iterato
 def roles(estate: Estate, namespace: str) -> Iterator[Role]:
     """The Roles of a namespace, or the ClusterRoles."""
     source = SOURCES["ClusterRole" if namespace == CLUSTER else "Role"]
-    for value in estate.objects(source, EVERYWHERE if namespace == CLUSTER else namespace):
-        yield Role(estate, source, value)
+    where = EVERYWHERE if namespace == CLUSTER else namespace
+    yield from estate.kept(
+        "roles", namespace, lambda: (Role(estate, source, value) for value in estate.objects(source, where))
+    )
 
 
 def bindings(estate: Estate, namespace: str) -> Iterator[Binding]:
@@ -297,6 +312,10 @@ def bindings(estate: Estate, namespace: str) -> Iterator[Binding]:
 
 def grants(estate: Estate, namespace: str) -> Iterator[Grant]:
     """Every subject of every binding of a namespace, or of the cluster."""
+    yield from estate.kept("grants", namespace, lambda: _grants(estate, namespace))
+
+
+def _grants(estate: Estate, namespace: str) -> Iterator[Grant]:
     source = SOURCES["ClusterRoleBinding" if namespace == CLUSTER else "RoleBinding"]
     for value in estate.objects(source, EVERYWHERE if namespace == CLUSTER else namespace):
         subjects = value.get("subjects")
