@@ -68,3 +68,7 @@ def test_ten_thousand_open_records_stay_usable(opened, pack):
             print(f"{name} in {took * 1000:.0f} ms; scrolling: median {statistics.median(frames):.0f} ms a frame, at most {max(frames):.0f} ms")
             assert statistics.median(frames) < 100 * _PATIENCE
             assert max(frames) < 1_000 * _PATIENCE
+        one.evaluate("() => scrollTo(0, 0)")
+        took = [one.evaluate(_TYPED, words)[0] for words in ("s", "ns-13/", "service-0000", "")]
+        print(f"typing with all unfolded: median {statistics.median(took):.0f} ms, at most {max(took):.0f} ms")
+        assert statistics.median(took) < 200 * _PATIENCE
