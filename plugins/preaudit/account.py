@@ -25,8 +25,9 @@ class Judged:
         lost: names of those that were never judged.
         cause: why they were not.
         deselected: items that the user left out, with the reason.
-        records: every record, in the order of the pack.
-        count: the same, counted.
+        records: every record, in the order of the pack; who counts as they come may leave those out that neither a
+            waiver nor an attestation can be about.
+        count: every record, counted.
         interrupted: Ctrl-C ended the run.
     """
 
@@ -90,7 +91,7 @@ def account(
         catalogue=entries(plan.selected, plan.profile),
         totals=manifests.Totals(
             items_collected=judged.items + len(judged.deselected), items_executed=judged.items - lost,
-            items_deselected=len(judged.deselected), items_lost=lost, records=len(records),
+            items_deselected=len(judged.deselected), items_lost=lost, records=judged.count.verdicts.total(),
             verdicts={one.value: judged.count.verdicts[one] for one in Verdict},
             attested=sum(one.attestation is not None for one in records),
         ),

@@ -18,7 +18,8 @@ from preaudit.profile import Layer, matching
 from preaudit.requirement import Requirement
 
 FOLDER = "inputs"
-_SELECTION = f"{FOLDER}/selection.json"
+SUITES = f"{FOLDER}/suites.json"
+SELECTION = f"{FOLDER}/selection.json"
 _WAIVERS = f"{FOLDER}/waivers.yaml"
 _ATTESTATIONS = f"{FOLDER}/attestations.yaml"
 
@@ -39,18 +40,23 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_inputs(plan: Plan, pack: PackFolder) -> None:
-    """Store the profile's files, the effective profile, the suites' hashes, the selection, waivers, attestations."""
-    for layer in plan.profile.layers:
-        pack.write(_layer_file(layer.name), layer.raw)
-    pack.write(f"{FOLDER}/effective-profile.json", manifests.pretty(plan.profile.described))
-    pack.write(f"{FOLDER}/suites.json", manifests.pretty({one.file: one.sha256 for one in plan.catalogue.requirements}))
+    """Store what a run was given."""
+    for name, content in written_inputs(plan).items():
+        pack.write(name, content)
+
+
+def written_inputs(plan: Plan) -> dict[str, bytes]:
+    """The profile's files, effective profile, suites' hashes, selection, waivers, attestations: content by name."""
     options = plan.options
     chosen = Selection(**{name: getattr(options, name) for name in Selection.__struct_fields__})
-    pack.write(_SELECTION, manifests.pretty(chosen))
-    if options.waivers:
-        pack.write(_WAIVERS, Path(options.waivers).read_bytes())
-    if options.attestations:
-        pack.write(_ATTESTATIONS, Path(options.attestations).read_bytes())
+    found = {_layer_file(layer.name): layer.raw for layer in plan.profile.layers}
+    found[f"{FOLDER}/effective-profile.json"] = manifests.pretty(plan.profile.described)
+    found[SUITES] = manifests.pretty({one.file: one.sha256 for one in plan.catalogue.requirements})
+    found[SELECTION] = manifests.pretty(chosen)
+    for name, given in ((_WAIVERS, options.waivers), (_ATTESTATIONS, options.attestations)):
+        if given:
+            found[name] = Path(given).read_bytes()
+    return found
 
 
 def stored_plan(folder: Path, manifest: manifests.Manifest, own_paths: Sequence[Path]) -> Plan:
@@ -65,10 +71,10 @@ def stored_plan(folder: Path, manifest: manifests.Manifest, own_paths: Sequence[
         UsageError: what is stored makes no plan.
     """
     try:
-        chosen = msgspec.json.decode((folder / _SELECTION).read_bytes(), type=Selection)
+        chosen = msgspec.json.decode((folder / SELECTION).read_bytes(), type=Selection)
     except (OSError, msgspec.MsgspecError, RecursionError) as error:
-        raise UsageError(f"{folder / _SELECTION} cannot be read: {error}") from None
-    layers = [_layer(folder, str(one.get("name", ""))) for one in manifest.profile.layers]
+        raise UsageError(f"{folder / SELECTION} cannot be read: {error}") from None
+    layers = [_layer(folder, one) for one in manifest.profile.layers]
     if not layers:
         raise UsageError(f"{folder / 'manifest.json'} names no profile, so nothing can be judged again")
     waivers, attestations = folder / _WAIVERS, folder / _ATTESTATIONS
@@ -101,8 +107,10 @@ def _layer_file(name: str) -> str:
     return f"{FOLDER}/profile-{name}.yaml"
 
 
-def _layer(folder: Path, name: str) -> Layer:
-    if "/" in name or "\0" in name:
-        raise UsageError(f"{folder / 'manifest.json'} names a profile {name!r}, which no file can have")
+def _layer(folder: Path, told: Mapping[str, str]) -> Layer:
+    """One file of the profile, under the name that it had there: every value tells the file that set it."""
+    name, file = str(told.get("name", "")), str(told.get("file", ""))
+    if any("/" in one or "\0" in one or not one for one in (name, file)):
+        raise UsageError(f"{folder / 'manifest.json'} names a profile {name!r} in {file!r}, which no file can have")
     path = folder / _layer_file(name)
-    return Layer(name, path, yamlfile.load(path), path.read_bytes())
+    return Layer(name, path.with_name(file), yamlfile.load(path), path.read_bytes())

@@ -15,6 +15,7 @@ from preaudit.collect.one import OneByOne, one_by_one
 from preaudit.collect.redaction_key import told
 from preaudit.errors import NotObservable, UsageError
 from preaudit.evidence.manifest import Manifest
+from preaudit.evidence.places import unequal_places
 from preaudit.evidence.tokens import without_tokens
 from preaudit.observe import redaction_key
 from preaudit.snapshot import Snapshot
@@ -135,18 +136,7 @@ def _look(one: _Drawn, cluster: OneByOne, *, same_key: bool) -> str | None:
     if now.get("resourceVersion") != metadata.get("resourceVersion"):
         return "changed since it was collected"
     stored: Any = one.stored if same_key else without_tokens(one.stored)
-    places = list(_unequal(stored, found if same_key else without_tokens(found), ""))
+    places = list(unequal_places(stored, found if same_key else without_tokens(found)))
     if places:
-        return f"differs at the same revision: {', '.join(places[:3])}"
+        return f"differs at the same revision: {', '.join(one or 'the object' for one in places[:3])}"
     return None
-
-
-def _unequal(old: Any, new: Any, path: str) -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted(old.keys() | new.keys()):
-            yield from _unequal(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for number, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _unequal(one, other, f"{path}[{number}]")
-    elif old != new:
-        yield path or "the object"

@@ -12,13 +12,15 @@ import msgspec
 
 from preaudit.audit import Audit, Plan
 from preaudit.errors import UsageError
-from preaudit.evidence.manifest import Manifest
+from preaudit.evidence.manifest import CatalogueEntry, Manifest
 from preaudit.evidence.pack import RECORDS
 from preaudit.evidence.record import Record, decode, encode
-from preaudit.inputs import stored_plan
+from preaudit.gate import GateCount
+from preaudit.inputs import SUITES, stored_plan
 from preaudit.installed import tool
 from preaudit.judge import Item
 from preaudit.render.text import record_name
+from preaudit.retold import Tally, claims_differ, files_differ, lost, manifest_differs, renderings
 from preaudit.snapshot import Snapshot
 
 _MAX_LINE = 16 * 2**20
@@ -30,7 +32,8 @@ class Reperformed:
 
     Attributes:
         compared: records that were judged again and are the same, byte for byte.
-        differing: one sentence for each record that is not, bounded in number by what the pack holds.
+        differing: one sentence for each record that is not, and for all else that the pack tells and that does not
+            follow from what it stores; bounded in number by what the pack holds.
         left_out: one sentence for each part of the pack that was not judged again, with the reason.
     """
 
@@ -49,6 +52,14 @@ class _Comparison:
     same: int = 0
     differing: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+
+    def foreign(self, requirement: str, records: int, manifest: Manifest, own: frozenset[str]) -> None:
+        """Records of a requirement that is not here as it was there."""
+        entry = next((one for one in manifest.catalogue if one.id == requirement), None)
+        if entry is None:
+            self.differing.append(f"{requirement}: it has records, and the manifest's catalogue does not hold it")
+        else:
+            self.left_out[f"{requirement}: {_absent(requirement, entry, own)}"] += records
 
     def compare(self, name: str, stored: Sequence[bytes], again: Sequence[bytes]) -> None:
         if len(stored) == len(again) and all(map(bytes.__eq__, stored, again)):
@@ -81,27 +92,72 @@ def reperform(folder: Path, manifest: Manifest, own: Sequence[Path]) -> Reperfor
     except UsageError as error:
         return Reperformed(0, (), (f"nothing was judged again: {error}",))
     found = _Comparison()
+    with renderings(folder, manifest) as rendered:
+        tally = _judge_again(folder, manifest, audit, found)
+        unknown = _unknown_suites(folder, plan, manifest)
+        if not unknown:
+            found.differing += _no_items(manifest, tally)
+        found.differing += manifest_differs(folder, manifest, audit, tally, unknown)
+        found.differing += files_differ(manifest, plan, unknown)
+        audit.estate.forget()
+        found.differing += rendered()
+    left = [f"{number} records of {what}" for what, number in sorted(found.left_out.items())]
+    left += [f"what depends on the suite {name}, which was not given, is taken as it is told" for name in unknown]
+    return Reperformed(found.same, tuple(found.differing), (*left, *claims_differ(manifest)))
+
+
+def _judge_again(folder: Path, manifest: Manifest, audit: Audit, found: _Comparison) -> Tally:
+    """Compare every record of the pack, and every one that it should have; what they count is kept."""
+    plan = audit.plan
     items = _items(plan, audit, manifest, found)
+    names = {item.name: item for places in items.values() for item in places.values()}
+    deselected = {one.get("item", "") for one in manifest.deselected}
+    waived = frozenset(one.requirement for one in audit.waivers.entries)
+    tally = Tally(GateCount(plan.gate), waived, frozenset(names), frozenset(deselected))
     seen = set()
     for (requirement, namespace), lines in _stored(folder / RECORDS):
         name = f"{requirement}[{namespace}]"
         seen.add(name)
-        item = items.get(requirement, {}).get(namespace)
-        if requirement not in items:
-            found.left_out[f"{requirement}: {_absent(requirement, manifest, plan.own)}"] += len(lines)
-        elif _lost(lines):
+        if name in deselected:
+            found.differing.append(f"{name}: it is told as deselected, and has records")
+        stored = _decoded(lines)
+        if stored is None:
+            found.differing.append(f"{name}: it has lines that are no records")
+        elif requirement not in items:
+            found.foreign(requirement, len(lines), manifest, plan.own)
+            tally.add_stored(name, stored)
+        elif lost(stored):
             found.left_out[f"{requirement}: the run had not reached it"] += len(lines)
-        elif item is None:
+            tally.add_stored(name, stored)
+        elif name not in names:
             found.differing.append(f"{name}: the snapshot holds no such place")
+            tally.add_stored(name, stored)
         else:
-            found.compare(name, lines, [encode(record) for record in audit.judge(item)])
-    deselected = {one.get("item", "") for one in manifest.deselected}
-    for item in (one for places in items.values() for one in places.values()):
-        if item.name not in seen and item.name not in deselected:
-            found.compare(item.name, [], [encode(record) for record in audit.judge(item)])
-    found.differing += _rules_differ(manifest, plan.profile.described)
-    left = (f"{number} records of {what}" for what, number in sorted(found.left_out.items()))
-    return Reperformed(found.same, tuple(found.differing), tuple(left))
+            again = audit.judge(names[name])
+            found.compare(name, lines, [encode(record) for record in again])
+            tally.add(again)
+    for name in sorted(tally.items - seen):
+        found.compare(name, [], [encode(record) for record in audit.judge(names[name])])
+    return tally
+
+
+def _no_items(manifest: Manifest, tally: Tally) -> Iterator[str]:
+    """What is told as deselected and never was an item."""
+    for one in manifest.deselected:
+        if one.get("item", "") not in tally.known:
+            yield f"{one.get('item', '')}: it is told as deselected, and there is no such item"
+
+
+def _unknown_suites(folder: Path, plan: Plan, manifest: Manifest) -> tuple[str, ...]:
+    """Files of suites that the run had and that are not here as they were there; built-in ones always are."""
+    here = {one.file: one.sha256 for one in plan.catalogue.requirements}
+    builtin = {one.file for one in plan.catalogue.requirements if one.id not in plan.own}
+    try:
+        told = msgspec.json.decode((folder / SUITES).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError, RecursionError):
+        told = {}
+    had = {**told, **{one.file: one.sha256 for one in manifest.catalogue}}
+    return tuple(sorted(name for name, digest in had.items() if name not in builtin and here.get(name) != digest))
 
 
 def _items(plan: Plan, audit: Audit, manifest: Manifest, found: _Comparison) -> dict[str, dict[str, Item]]:
@@ -111,20 +167,10 @@ def _items(plan: Plan, audit: Audit, manifest: Manifest, found: _Comparison) -> 
     for one in plan.selected:
         if one.id not in entries:
             found.differing.append(f"{one.id}: the stored profile asks for it, the manifest's catalogue does not")
-        elif entries[one.id].sha256 == one.sha256:
+        elif entries[one.id].sha256 == one.sha256 or one.id not in plan.own:
+            # A built-in suite of this very build is the one that judged, whatever the manifest calls it.
             items[one.id] = {item.namespace: item for item in audit.items(one)}
     return items
-
-
-def _rules_differ(manifest: Manifest, profile: msgspec.Struct) -> list[str]:
-    """The profile's values that the manifest tells must be those that its stored files give."""
-    told = {one.name: one.value for one in manifest.profile.parameters}
-    given = {one.name: one.value for one in profile.parameters}  # type: ignore[attr-defined]
-    return [
-        f"the manifest tells {name} = {told.get(name)!r}, the stored profile gives {given.get(name)!r}"
-        for name in sorted(told.keys() | given.keys())
-        if msgspec.json.encode(told.get(name)) != msgspec.json.encode(given.get(name))
-    ]
 
 
 def _stored(path: Path) -> Iterator[tuple[tuple[str, str], list[bytes]]]:
@@ -147,18 +193,15 @@ def _stored(path: Path) -> Iterator[tuple[tuple[str, str], list[bytes]]]:
         raise UsageError(f"{path} cannot be read: {error}") from None
 
 
-def _lost(lines: Sequence[bytes]) -> bool:
-    """Whether the one record of an item says that the run never judged it."""
-    if len(lines) != 1 or b'"not judged: ' not in lines[0]:
-        return False
-    record = decode(lines[0])
-    return record.subject is None and record.verdict == "unknown" and record.reason.startswith("not judged: ")
+def _decoded(lines: Sequence[bytes]) -> list[Record] | None:
+    """The records of lines; None where one is none."""
+    try:
+        return [decode(line) for line in lines]
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
 
 
-def _absent(requirement: str, manifest: Manifest, own: frozenset[str]) -> str:
-    entry = next((one for one in manifest.catalogue if one.id == requirement), None)
-    if entry is None:
-        return "the manifest's catalogue does not name it"
+def _absent(requirement: str, entry: CatalogueEntry, own: frozenset[str]) -> str:
     if requirement in own:
         return f"its suite {entry.file} is another one than the one that judged (its sha256 differs)"
     return f"its suite {entry.file} was not given; add its path, as you got it, not from the pack"

@@ -75,7 +75,11 @@ def _second_looks(parsed: argparse.Namespace, folder: Path, manifest: bytes) -> 
         from preaudit.reperform import reperform  # noqa: PLC0415 - brings the suites
 
         again = reperform(folder, told, [Path(path) for path in parsed.paths])
-        found.append(Comparison("records judged again", again.compared, again.differing, again.left_out))
+        found.append(
+            Comparison(
+                "records judged again", again.compared, again.differing, again.left_out, derived=again.compared > 0
+            )
+        )
     if parsed.live is not None:
         from preaudit.recheck import recheck  # noqa: PLC0415 - brings the kubernetes package
 

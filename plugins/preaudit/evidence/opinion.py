@@ -13,9 +13,12 @@ from preaudit.verdict import Exit, Verdict
 _MOST_LISTED = 20
 _NOT_PROVEN = """\
 not proven: that the cluster was as the snapshot shows it (its API server could have lied, and whoever ran the audit
-could have chosen the cluster and the moment), that what the profile does not ask is in order, and that the signer's
-key was never in other hands nor its certificate revoked. --reperform judges the stored snapshot again; --live N looks
-at the cluster again."""
+could have chosen the cluster and the moment), that what the profile does not ask is in order, what the run says of
+itself (its times, operator and command line), and that the signer's key was never in other hands nor its certificate
+revoked. --live N looks at the cluster again."""
+_NOT_DERIVED = """\
+not proven: that the verdicts follow from the snapshot, and that manifest.json, report.html and the other renderings
+tell what the records tell. --reperform makes all of them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,14 @@ class Comparison:
         compared: their number.
         differing: what came out otherwise, one sentence each.
         left_out: what was not compared, and why.
+        derived: verdicts, manifest and renderings were made again, as far as `left_out` does not say otherwise.
     """
 
     what: str
     compared: int
     differing: tuple[str, ...]
     left_out: tuple[str, ...]
+    derived: bool = False
 
     @property
     def exit(self) -> Exit:
@@ -73,6 +78,8 @@ def opinion(checked: Checked, comparisons: Sequence[Comparison], *, trusted: boo
         lines.append("VERIFIED IN PART: files, counts and signature are right; what was not compared is listed above")
     else:
         lines.append("VERIFIED: files, counts and signature are right")
+    if not any(one.derived for one in comparisons):
+        lines.append(_NOT_DERIVED)
     lines.append(_NOT_PROVEN)
     return "\n".join(lines) + "\n", code
 
@@ -106,7 +113,10 @@ def _identity(checked: Checked) -> list[str]:
 
 def _asked(outline: Outline) -> list[str]:
     """What makes this run a special one."""
-    lines = [f"PARTIAL  {_text(one)}" for one in outline.partial[:_MOST_LISTED]]
+    let = [f"--allow {','.join(outline.gate.allow)}"] if outline.gate.allow else []
+    let += [f"--gate-severity {outline.gate.gate_severity}"] if outline.gate.gate_severity else []
+    lines = [f"GATE     opened by {_text(' and '.join(let))}"] if let else []
+    lines += [f"PARTIAL  {_text(one)}" for one in outline.partial[:_MOST_LISTED]]
     lines += _more(len(outline.partial))
     if outline.demo:
         lines.append("DEMO     the cluster is the recorded one that ships with preaudit")

@@ -72,10 +72,12 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """The run's own end."""
+    """The run's own end, and what the user let through."""
 
     exit_code: int
     meaning: str
+    allow: tuple[str, ...] = ()
+    gate_severity: str = ""
 
 
 class Run(msgspec.Struct, frozen=True):
