@@ -70,7 +70,7 @@ def account(
     """
     plan, collection, records = audit.plan, audit.snapshot.collection, judged.records
     lost = len(judged.lost)
-    return manifests.Manifest(
+    told = manifests.Manifest(
         tool=tool(),
         profile=plan.profile.described,
         now=f"{audit.now:%Y-%m-%dT%H:%M:%SZ}",
@@ -105,6 +105,8 @@ def account(
         run=run,
         demo=demo,
     )  # fmt: skip
+    # As a reader of manifest.json will have it: a mapping in a YAML file has another order, and renderings show it.
+    return manifests.decode(manifests.encode(told))
 
 
 def _left_out(audit: Audit) -> Iterable[dict[str, str]]:

@@ -145,7 +145,7 @@ def test_a_forged_verdict_is_found_by_judging_again(recorded, tmp_path):
     lines[place] = lines[place].replace(b'"verdict":"fail"', b'"verdict":"pass"')
     records.write_bytes(b"\n".join(lines) + b"\n")
     again = judged_again(tmp_path / "pack")
-    assert len(again.differing) == 2
+    assert sum(told.startswith("POD-101[") for told in again.differing) == 2
     assert "the pack says: pass" in again.differing[0]
     del lines[place]
     records.write_bytes(b"\n".join(lines) + b"\n")
