@@ -19,7 +19,6 @@ _SITUATIONS = (
     {"color_scheme": "dark", "media": "screen", "width": 1280},
     {"color_scheme": "light", "media": "screen", "width": 360},
     {"color_scheme": "light", "media": "print", "width": 794},
-    {"color_scheme": "dark", "media": "print", "width": 794},
 )
 _UNFOLD = """() => document.querySelectorAll("details").forEach((one) => { one.open = true; })"""
 # Past the first, all have the same colours; axe takes 10 s for those of the demo's 25,000 elements.
@@ -50,14 +49,14 @@ def test_there_are_no_violations(opened, pack, engine, kind, page):
         one.evaluate(_THIN)
         for situation in _SITUATIONS:
             found[str(situation)] = violations(one, **situation)
-        one.evaluate("""() => document.querySelectorAll("details").forEach((one) => { one.open = false; })""")
-        found["folded"] = violations(one)
+        if kind == "everything":
+            one.evaluate("""() => document.querySelectorAll("details").forEach((one) => { one.open = false; })""")
+            found["folded"] = violations(one)
         assert {situation: told for situation, told in found.items() if told} == {}
 
 
-@pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_would_find_what_it_shall_find(opened, pack, engine, scheme, width):
+def test_axe_would_find_what_it_shall_find(opened, pack, engine, scheme):
     with opened(pack("empty") / "report.html") as one:
         one.evaluate(engine)
         one.emulate_media(color_scheme=scheme)
@@ -68,6 +67,6 @@ def test_axe_would_find_what_it_shall_find(opened, pack, engine, scheme, width):
             const faint = document.querySelector(".faint");
             faint.style.color = page.replace(/\\d+/g, (part) => part > 99 ? part - 40 : Number(part) + 40); }"""
         )
-        told = " ".join(violations(one, color_scheme=scheme, width=width))
+        told = " ".join(violations(one, color_scheme=scheme, width=360))
         assert "color-contrast: " in told
         assert "button-name: " in told
