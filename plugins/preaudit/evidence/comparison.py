@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from preaudit.errors import UsageError
-from preaudit.evidence import manifest as manifests
-from preaudit.evidence.pack import MANIFEST, RECORDS
+from preaudit.evidence import circumstances
+from preaudit.evidence.manifest import Manifest
+from preaudit.evidence.side import Line, Side
 from preaudit.evidence.tokens import without_tokens
-from preaudit.subjects.ref import Subject
 from preaudit.verdict import Level, Severity, Verdict
 
-_MAX_LINE = 16 * 2**20
-_MAX_MANIFEST = 256 * 2**20
 _CLUSTER = "cluster"
-_NONE = object()
+_OTHER = "the packs are not about one cluster"
+_PARTLY = "what the subject is among was not seen completely"
 
 
 class Change(StrEnum):
@@ -37,22 +32,6 @@ class Change(StrEnum):
     GONE = "fixed, the subject is gone"
     WAIVED = "waived since"
     SEEN = "seen now"
-
-
-class _Line(msgspec.Struct):
-    """What a comparison needs of a record; the rest of the line is not decoded."""
-
-    requirement: str
-    namespace: str
-    title: str
-    severity: Severity
-    level: Level
-    verdict: Verdict
-    reason: str
-    subject: Subject | None = None
-    observed: msgspec.Raw = msgspec.Raw(b"[]")
-    waiver: str | None = None
-    attestation: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +85,8 @@ class Comparison:
         limits: what this comparison cannot tell, in sentences.
     """
 
-    old: manifests.Manifest
-    new: manifests.Manifest
+    old: Manifest
+    new: Manifest
     differences: tuple[Difference, ...]
     populations: tuple[Population, ...]
     values: tuple[tuple[str, str, str], ...]
@@ -135,24 +114,24 @@ def compare(old: Path, new: Path) -> Comparison:
     Raises:
         UsageError: one is no pack, or was changed after it was made.
     """
-    before, after = _Side(old), _Side(new)
-    same_key = _same_key(before.manifest, after.manifest)
+    before, after = Side(old), Side(new)
+    was, is_ = before.manifest, after.manifest
     found: list[Difference] = []
     populations: list[Population] = []
-    rows = _joined(before.groups(), after.groups())
-    for requirement, old_lines, new_lines in rows:
-        judge = _Requirement(requirement, old_lines, new_lines, before.manifest, after, same_key=same_key)
-        found += judge.differences()
-        population = judge.population()
+    for requirement, old_lines, new_lines in _joined(before.groups(), after.groups()):
+        judged = _Requirement(
+            requirement, old_lines, new_lines, after, same_key=circumstances.same_key(was, is_),
+            same_cluster=circumstances.same_cluster(was, is_),
+        )  # fmt: skip
+        found += judged.differences()
+        population = judged.population()
         if population.came or population.went:
             populations.append(population)
     found.sort(key=_order)
     return Comparison(
-        old=before.manifest, new=after.manifest, differences=tuple(found), populations=tuple(populations),
-        values=tuple(_values(before.manifest, after.manifest)),
-        requirements=tuple(_requirements(before.manifest, after.manifest)),
-        waivers=tuple(_waivers(before.manifest, after.manifest)),
-        limits=tuple(_limits(before.manifest, after.manifest, same_key=same_key)),
+        old=was, new=is_, differences=tuple(found), populations=tuple(populations),
+        values=tuple(circumstances.values(was, is_)), requirements=tuple(circumstances.requirements(was, is_)),
+        waivers=tuple(circumstances.waivers(was, is_)), limits=tuple(circumstances.limits(was, is_)),
     )  # fmt: skip
 
 
@@ -160,122 +139,83 @@ def _order(one: Difference) -> tuple[int, int, str, str, str]:
     return list(Change).index(one.change), one.severity.rank, one.requirement, one.namespace, one.subject
 
 
-class _Side:
-    """One of the two packs."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / RECORDS
-        self.manifest = _manifest(folder)
-        self.judged = {one.id for one in self.manifest.catalogue}
-        self.deselected = {one.get("item", "") for one in self.manifest.deselected}
-        namespaces = self.manifest.snapshot.get("namespaces")
-        self.scope = frozenset(namespaces) if isinstance(namespaces, list) else None
-        self.files = self.manifest.snapshot.get("mode") == "manifests"
-
-    def groups(self) -> Iterator[tuple[str, list[_Line]]]:
-        """The records by requirement, in the order of the pack, which is checked on the way, as is its hash."""
-        digest = hashlib.sha256()
-        last = ""
-        for requirement, lines in groupby(self._lines(digest), lambda line: line.requirement):
-            if requirement < last:
-                raise UsageError(f"{self._path}: the records are not in order; run preaudit verify on the pack")
-            last = requirement
-            yield requirement, list(lines)
-        told = next((one.sha256 for one in self.manifest.files if one.name == RECORDS), "")
-        if digest.hexdigest() != told:
-            raise UsageError(f"{self._path} was changed after it was made; run preaudit verify on the pack")
-
-    def _lines(self, digest: Any) -> Iterator[_Line]:
-        decode = msgspec.json.Decoder(_Line).decode
-        try:
-            with self._path.open("rb") as stream:
-                while line := stream.readline(_MAX_LINE):
-                    digest.update(line)
-                    yield decode(line)
-        except OSError as error:
-            raise UsageError(f"{self._path} cannot be read: {error.strerror}") from None
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise UsageError(f"{self._path}: a line is no record: {error}; run preaudit verify on the pack") from None
-
-    def proves_absence(self, requirement: str, namespace: str, blind: frozenset[str]) -> str:
-        """Why a subject that has no record is not proved to be gone; "" where it is."""
-        if requirement not in self.judged:
-            return "the requirement was not judged"
-        if f"{requirement}[{namespace}]" in self.deselected:
-            return "it was deselected"
-        if self.files:
-            return "files were judged: what is not in them proves nothing"
-        if self.scope is not None and namespace not in self.scope:
-            return f"{namespace} was outside the declared namespaces"
-        if blind & {namespace, _CLUSTER}:
-            return "what the subject would be among was not seen completely"
-        return ""
-
-
 @dataclass(slots=True)
 class _Requirement:
     """One requirement in both packs."""
 
     id: str
-    old_lines: Sequence[_Line]
-    new_lines: Sequence[_Line]
-    old_manifest: manifests.Manifest
-    after: _Side
+    old_lines: Sequence[Line]
+    new_lines: Sequence[Line]
+    after: Side
     same_key: bool = field(kw_only=True)
+    same_cluster: bool = field(kw_only=True)
 
     def differences(self) -> Iterator[Difference]:
         before, now = _by_subject(self.old_lines), _by_subject(self.new_lines)
-        blind = frozenset(line.namespace for line in self.new_lines if not line.subject and _unseen(line))
+        blind = _blind(self.new_lines)
+        lost: set[str] = set()
+        later = []
         for key in before.keys() | now.keys():
             found = self._one(before.get(key), now.get(key), blind)
-            if found is not None:
-                yield found
+            if found is None:
+                continue
+            if found.change is Change.LOST and found.old is None and len(key) == 1:
+                later.append(found)
+                continue
+            if found.change is Change.LOST:
+                lost |= {found.namespace, _CLUSTER}
+            yield found
+        # That a place as a whole is not seen any more is told by its subjects, where the old pack had some.
+        yield from (one for one in later if one.namespace not in lost)
 
-    @property
-    def _blind_before(self) -> frozenset[str]:
-        return frozenset(line.namespace for line in self.old_lines if not line.subject and _unseen(line))
-
-    def _one(self, old: list[_Line] | None, new: list[_Line] | None, blind: frozenset[str]) -> Difference | None:
+    def _one(self, old: list[Line] | None, new: list[Line] | None, blind: frozenset[str]) -> Difference | None:
         was, is_ = _worst(old), _worst(new)
         if new is not None and is_ is Verdict.FAIL:
             return self._failing(old, new, was)
-        if new is not None and _unseen(new[0]) and was is not Verdict.UNKNOWN and (old is not None or new[0].subject):
+        if new is not None and is_ is Verdict.UNKNOWN and was is not Verdict.UNKNOWN:
             return _difference(Change.LOST, new[0], was, is_)
         if old is None or was in {Verdict.NOT_APPLICABLE, Verdict.UNKNOWN}:
             seen = was is Verdict.UNKNOWN and is_ in {Verdict.PASS, Verdict.WAIVED}
             return _difference(Change.SEEN, new[0], was, is_) if seen and new else None
         if new is None:
-            why = self.after.proves_absence(self.id, old[0].namespace, blind)
+            why = self._unproved(old[0].namespace, blind) or self.after.proves_absence(self.id, old[0].namespace)
             if why:
                 return _difference(Change.LOST, old[0], was, None, why)
             return _difference(Change.GONE, old[0], was, None) if was is Verdict.FAIL else None
         if was is Verdict.FAIL:
-            return self._no_failure(new, is_)
+            return self._no_failure(new, is_, blind)
         if is_ is Verdict.MANUAL and was in {Verdict.PASS, Verdict.WAIVED}:
             return _difference(Change.LOST, new[0], was, is_, "it is left to a person now")
         return None
 
-    def _no_failure(self, new: list[_Line], is_: Verdict | None) -> Difference:
-        """A failure that is none any more; only what was observed to hold is fixed."""
+    def _unproved(self, namespace: str, blind: frozenset[str]) -> str:
+        """Why what the new pack shows is not all that there is of a subject; "" where it is."""
+        if not self.same_cluster:
+            return _OTHER
+        return _PARTLY if blind & {namespace, _CLUSTER} else ""
+
+    def _no_failure(self, new: list[Line], is_: Verdict | None, blind: frozenset[str]) -> Difference:
+        """A failure that is none any more; only what was observed to hold, and completely, is fixed."""
         if is_ is Verdict.WAIVED:
             return _difference(Change.WAIVED, new[0], Verdict.FAIL, is_)
         if is_ is not Verdict.PASS:
             return _difference(Change.LOST, new[0], Verdict.FAIL, is_)
         if any(line.attestation for line in new):
             return _difference(Change.LOST, new[0], Verdict.FAIL, is_, "a person attests it now, it was not observed")
-        return _difference(Change.FIXED, new[0], Verdict.FAIL, is_)
+        why = self._unproved(new[0].namespace, blind)
+        return _difference(Change.LOST if why else Change.FIXED, new[0], Verdict.FAIL, is_, why)
 
-    def _failing(self, old: list[_Line] | None, new: list[_Line], was: Verdict | None) -> Difference:
+    def _failing(self, old: list[Line] | None, new: list[Line], was: Verdict | None) -> Difference:
         if was is not Verdict.FAIL or old is None:
             waiver = next((line.waiver for line in old or () if line.waiver), None)
             note = f"waiver {waiver} holds no more" if waiver else ""
-            if old is None and self._blind_before & {new[0].namespace, _CLUSTER}:
+            if old is None and _blind(self.old_lines) & {new[0].namespace, _CLUSTER}:
                 note = "the old pack had not seen completely what it is among"
             return _difference(Change.NEW_FAILURE, new[0], was, Verdict.FAIL, note)
         same = self._evidence(old) == self._evidence(new)
         return _difference(Change.STILL if same else Change.CHANGED, new[0], was, Verdict.FAIL)
 
-    def _evidence(self, lines: Iterable[_Line]) -> set[bytes]:
+    def _evidence(self, lines: Iterable[Line]) -> set[bytes]:
         """What fails, as it was observed; redacted values count only under one key."""
         facts = set()
         for line in lines:
@@ -295,20 +235,23 @@ class _Requirement:
         return Population(self.id, len(old), len(new), len(new - old), len(old - new))
 
 
-def _unseen(line: _Line) -> bool:
-    return line.verdict is Verdict.UNKNOWN
+def _blind(lines: Iterable[Line]) -> frozenset[str]:
+    """Where not all was seen: a record without a subject, unless it says that a complete look found none."""
+    return frozenset(
+        line.namespace for line in lines if line.subject is None and line.verdict is not Verdict.NOT_APPLICABLE
+    )
 
 
-def _key(line: _Line) -> tuple[str, ...]:
+def _key(line: Line) -> tuple[str, ...]:
     subject = line.subject
     if subject is None:
         return (line.namespace,)
     return (line.namespace, subject.api_version, subject.kind, subject.namespace, subject.name, subject.within)
 
 
-def _by_subject(lines: Iterable[_Line]) -> dict[tuple[str, ...], list[_Line]]:
+def _by_subject(lines: Iterable[Line]) -> dict[tuple[str, ...], list[Line]]:
     """The records of each subject and part, the worst first."""
-    found: dict[tuple[str, ...], list[_Line]] = defaultdict(list)
+    found: dict[tuple[str, ...], list[Line]] = defaultdict(list)
     for line in lines:
         found[_key(line)].append(line)
     for group in found.values():
@@ -316,11 +259,11 @@ def _by_subject(lines: Iterable[_Line]) -> dict[tuple[str, ...], list[_Line]]:
     return found
 
 
-def _worst(lines: Sequence[_Line] | None) -> Verdict | None:
+def _worst(lines: Sequence[Line] | None) -> Verdict | None:
     return lines[0].verdict if lines else None
 
 
-def _difference(change: Change, line: _Line, old: Verdict | None, new: Verdict | None, note: str = "") -> Difference:
+def _difference(change: Change, line: Line, old: Verdict | None, new: Verdict | None, note: str = "") -> Difference:
     subject = line.subject
     parts = (subject.namespace, subject.kind, subject.name) if subject else (line.namespace,)
     name = "/".join(part for part in parts if part)
@@ -332,8 +275,8 @@ def _difference(change: Change, line: _Line, old: Verdict | None, new: Verdict |
 
 
 def _joined(
-    old: Iterator[tuple[str, list[_Line]]], new: Iterator[tuple[str, list[_Line]]]
-) -> Iterator[tuple[str, list[_Line], list[_Line]]]:
+    old: Iterator[tuple[str, list[Line]]], new: Iterator[tuple[str, list[Line]]]
+) -> Iterator[tuple[str, list[Line], list[Line]]]:
     """Both sides by requirement; each is sorted, so that one requirement at a time is in memory."""
     left, right = next(old, None), next(new, None)
     while left or right:
@@ -342,71 +285,3 @@ def _joined(
         yield name, both[0], both[1]
         left = next(old, None) if left and left[0] == name else left
         right = next(new, None) if right and right[0] == name else right
-
-
-def _manifest(folder: Path) -> manifests.Manifest:
-    path = folder / MANIFEST
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(_MAX_MANIFEST + 1)
-        if len(raw) > _MAX_MANIFEST:
-            raise UsageError(f"{path} is longer than {_MAX_MANIFEST >> 20} MiB, which no manifest is")
-        return manifests.decode(raw)
-    except OSError as error:
-        raise UsageError(f"{folder}: no pack that can be read ({MANIFEST}: {error.strerror})") from None
-    except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: no manifest of this version: {error}") from None
-
-
-def _same_key(old: manifests.Manifest, new: manifests.Manifest) -> bool:
-    names = [one.snapshot.get("redaction") for one in (old, new)]
-    ids = [name.get("key_id") if isinstance(name, dict) else None for name in names]
-    return bool(ids[0]) and ids[0] == ids[1]
-
-
-def _values(old: manifests.Manifest, new: manifests.Manifest) -> Iterator[tuple[str, str, str]]:
-    before = {one.name: one.value for one in old.profile.parameters}
-    after = {one.name: one.value for one in new.profile.parameters}
-    for name in sorted(before.keys() | after.keys()):
-        was, is_ = (_json(values.get(name, _NONE)) for values in (before, after))
-        if was != is_:
-            yield name, was, is_
-
-
-def _json(value: Any) -> str:
-    return "not set" if value is _NONE else msgspec.json.encode(value, order="sorted").decode()
-
-
-def _requirements(old: manifests.Manifest, new: manifests.Manifest) -> Iterator[tuple[str, str]]:
-    before: Mapping[str, str] = {one.id: one.sha256 for one in old.catalogue}
-    after: Mapping[str, str] = {one.id: one.sha256 for one in new.catalogue}
-    for name in sorted(before.keys() | after.keys()):
-        if name not in after:
-            yield name, "removed"
-        elif name not in before:
-            yield name, "added"
-
-
-def _waivers(old: manifests.Manifest, new: manifests.Manifest) -> Iterator[tuple[str, str]]:
-    after = {one.id: one.state for one in new.waivers}
-    for waiver in old.waivers:
-        if waiver.state == "live" and after.get(waiver.id) != "live":
-            yield waiver.id, after.get(waiver.id, "not given any more")
-
-
-def _limits(old: manifests.Manifest, new: manifests.Manifest, *, same_key: bool) -> Iterator[str]:
-    ids = [one.target.cluster_uid for one in (old, new)]
-    if ids[0] != ids[1]:
-        yield "the packs are about two clusters, or one of them could not be named"
-    elif not ids[0]:
-        yield "neither pack could name its cluster"
-    if old.tool != new.tool:
-        versions = " and ".join(Counter(one.tool.get("version", "unknown") for one in (old, new)))
-        yield f"the packs were judged by two builds of preaudit ({versions}): a change may be one of the checks"
-    if not same_key:
-        yield "redacted values cannot be compared: the packs have different redaction keys"
-    for word, one in (("old", old), ("new", new)):
-        for reason in one.partial:
-            yield f"the {word} pack is PARTIAL: {reason}"
-        if one.run.interrupted:
-            yield f"the {word} pack comes from an interrupted run"
