@@ -329,7 +329,9 @@ def at_size(pods: int, repeat: int, table: Table, scratch: Path) -> dict[str, fl
     line = preaudit("run", "--profile", PROFILE, "--kubeconfig", kubeconfig, "--out", str(pack))
     measured(Cost(), line, (0, 1, 6))
     for _ in range(repeat):
-        shutil.rmtree(pack, ignore_errors=True)
+        if not (pack / "manifest.json").exists():  # a program that breaks ends with 1, as one that finds something
+            raise SystemExit(f"bench: {' '.join(line)} left no pack")
+        shutil.rmtree(pack)
         measured(floor, part("floor", kubeconfig))
         measured(collect, part("collect", kubeconfig))
         measured(audit, line, (0, 1, 6))

@@ -61,11 +61,10 @@ class RequirementItem(pytest.Item):
 
 def _told(item: RequirementItem, records: list[Record], gate: GateRules) -> tuple[str, str, Any, str]:
     """Outcome, phase, explanation and category of an item, by its worst record that counts."""
-    opening = {gate.opens(record) for record in records}
-    for kind, when in (("fail", "call"), ("unknown", "setup")):
-        if kind in opening:
-            shown = [one for one in records if gate.opens(one) == kind]
-            return "failed", when, subject_table(shown), "failed" if kind == "fail" else "error"
+    for verdict, when, category in ((Verdict.FAIL, "call", "failed"), (Verdict.UNKNOWN, "setup", "error")):
+        opening = [one for one in records if one.verdict is verdict and gate.closes(one)]
+        if opening:
+            return "failed", when, subject_table(opening), category
     where = (item.nodeid.partition("::")[0], item.reportinfo()[1] or 0)
     verdict = worst(one.verdict for one in records) if records else Verdict.NOT_APPLICABLE
     if verdict is Verdict.PASS:

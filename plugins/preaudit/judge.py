@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 
 from preaudit.errors import NotObservable
@@ -128,8 +129,7 @@ def _released(subjects: Iterable[Judged]) -> Iterator[Judged]:
         subject.log.entries.clear()
 
 
-@dataclass(slots=True)
-class _Outcome:
+class _Outcome(msgspec.Struct):
     verdict: Verdict
     reason: str
     log: ReadLog

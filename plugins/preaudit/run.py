@@ -16,7 +16,7 @@ from preaudit.audit import Audit, Plan
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.leaks import require_clean
-from preaudit.evidence.pack import MANIFEST, RECORDS, PackFolder, Records, files_below, reason, write_records
+from preaudit.evidence.pack import MANIFEST, RECORDS, PackFolder, Records, files_below, reason, write_pieces
 from preaudit.evidence.readme import readme
 from preaudit.evidence.record import Record, encode
 from preaudit.gate import GateCount
@@ -116,7 +116,7 @@ class Run:
         cause = early or "the process that was to judge it ended early"
         count = GateCount(self.plan.gate)
         path = self.pack.path / RECORDS
-        total = write_records(path, self._lines(audit, items, merged, cause, count))
+        total = write_pieces(path, self._pieces(audit, items, merged, cause, count))
         self.pack.drop_spool()
         write_inputs(self.plan, self.pack)
         self.pack.write("README.txt", readme())
@@ -149,17 +149,17 @@ class Run:
             write_archive(self.pack.out, self.archive)
         return judged.exit
 
-    def _lines(
+    def _pieces(
         self, audit: Audit, items: Sequence[Item], merged: Merged, cause: str, count: GateCount
-    ) -> Iterable[bytes]:
+    ) -> Iterable[tuple[int, bytes]]:
         for item in sorted(items, key=lambda one: (one.requirement.id, one.namespace)):
             if item.name in merged.items:
                 merged.count(item.name, count)
-                yield from merged.lines(item.name)
+                yield merged.lines(item.name)
             else:
                 record = unreached(item, cause, audit.rules)
                 count.add([record])
-                yield encode(record)
+                yield 1, encode(record) + b"\n"
         merged.close()
 
     def _facts(self, *, interrupted: bool) -> manifests.Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -19,10 +19,11 @@ _HEAD = msgspec.json.Encoder()
 
 
 class _Header(msgspec.Struct, frozen=True, array_like=True):
-    """One item: its name, number of records, and what they count for, so that nobody need decode them to count."""
+    """One item: its name, number of records and of their bytes, and what they count for: nobody need decode them."""
 
     item: str
     records: int
+    bytes: int
     verdicts: dict[Verdict, int]
     opens: dict[str, int]
 
@@ -51,10 +52,10 @@ class Spool:
         """Append one item; it is whole only when all of its records follow its header."""
         count = GateCount(self._rules)
         count.add(records)
-        header = _Header(item, len(records), dict(count.verdicts), dict(count.open))
-        lines = [_HEAD.encode(header), *map(encode, records), b""]
+        lines = b"".join([encode(record) + b"\n" for record in records])
+        header = _Header(item, len(records), len(lines), dict(count.verdicts), dict(count.open))
         try:
-            self._stream.write(b"\n".join(lines))
+            self._stream.write(_HEAD.encode(header) + b"\n" + lines)
         except OSError as error:
             raise UsageError(f"{self._path.parent.parent} cannot be written: {reason(error)}") from None
 
@@ -78,6 +79,7 @@ class Merged:
         self._streams: dict[Path, IO[bytes]] = {}
 
     def _index(self, path: Path) -> None:
+        size = path.stat().st_size
         with path.open("rb") as stream:
             while header := stream.readline():
                 try:
@@ -85,9 +87,10 @@ class Merged:
                 except msgspec.DecodeError:
                     return  # the process died in the middle of a line
                 start = stream.tell()
-                if not all(stream.readline().endswith(b"\n") for _ in range(found.records)):
+                if start + found.bytes > size:
                     return
                 self._places.setdefault(found.item, (path, start, found))
+                stream.seek(start + found.bytes)
 
     def count(self, item: str, count: GateCount) -> None:
         """Add one item's records to a count."""
@@ -95,15 +98,14 @@ class Merged:
         count.verdicts += Counter(header.verdicts)
         count.open += Counter(header.opens)
 
-    def lines(self, item: str) -> Iterator[bytes]:
-        """The encoded records of one item."""
+    def lines(self, item: str) -> tuple[int, bytes]:
+        """Number of the records of one item, and all of them, encoded, each with its line break."""
         path, start, header = self._places[item]
         stream = self._streams.get(path)
         if stream is None:
             stream = self._streams[path] = path.open("rb")
         stream.seek(start)
-        for _ in range(header.records):
-            yield stream.readline().removesuffix(b"\n")
+        return header.records, stream.read(header.bytes)
 
     def close(self) -> None:
         """Close the spools; they are read no more."""

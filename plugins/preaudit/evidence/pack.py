@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, overload
@@ -20,6 +21,7 @@ MANIFEST = "manifest.json"
 RECORDS = "records.jsonl"
 _INCOMPLETE = "INCOMPLETE"
 _SPOOL = ".spool"
+_AT_ONCE = 4
 
 
 class PackFolder:
@@ -127,12 +129,11 @@ def reason(error: OSError) -> str:
 
 def files_below(folder: Path) -> tuple[StoredFile, ...]:
     """Every file of a pack but its manifest, sorted by path, brought to the disk: length, hash, number of lines."""
-    found = []
-    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in {MANIFEST, _INCOMPLETE}:
-            found.append(_stored(path, name))
-    return tuple(found)
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    wanted = [name for name in names if name not in {MANIFEST, _INCOMPLETE}]
+    # Hashing and waiting for the disk both leave the interpreter to others.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return tuple(pool.map(lambda name: _stored(folder / name, name), wanted))
 
 
 def _stored(path: Path, name: str) -> StoredFile:
@@ -177,12 +178,16 @@ class Records(Sequence[Record]):
 
 def write_records(path: Path, lines: Iterable[bytes]) -> int:
     """Write encoded records, in their order; the number of them."""
+    return write_pieces(path, ((1, line + b"\n") for line in lines))
+
+
+def write_pieces(path: Path, pieces: Iterable[tuple[int, bytes]]) -> int:
+    """Write encoded records, several at once: their number, and their lines; the number of all."""
     count = 0
     with path.open("xb", buffering=2**20) as stream:
-        for line in lines:
-            stream.write(line)
-            stream.write(b"\n")
-            count += 1
+        for number, lines in pieces:
+            stream.write(lines)
+            count += number
         stream.flush()
         os.fsync(stream.fileno())
     return count

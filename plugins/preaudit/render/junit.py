@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from io import BytesIO
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
+import msgspec
 from junit_xml import TestCase, TestSuite
 
 from preaudit.evidence.record import Record, encode, in_order
@@ -45,8 +46,7 @@ class Fold(IntEnum):
     EVERYTHING = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(msgspec.Struct, frozen=True):
     """One test case before it is written: the records about one subject, the decisive one first."""
 
     name: str
@@ -320,10 +320,12 @@ def _lines(records: Iterable[Record]) -> Iterator[str]:
             yield f"  {_line(seen.path, _VALUE_CHARACTERS)} = {value}"
 
 
+@lru_cache(maxsize=4_096)
 def _line(text: str, limit: int) -> str:
     return cut(prose(cut(text, limit * 2)), limit)
 
 
+@lru_cache(maxsize=4_096)
 def _word(text: str) -> str:
     """A non-empty token: white space collapsed, so that a reader that collapses it sees the same name."""
     return inert(" ".join(text.split())) or "(no name)"

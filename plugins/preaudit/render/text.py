@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -50,7 +49,8 @@ def _visible(found: re.Match[str]) -> str:
 
 def prose(text: str) -> str:
     """A paragraph on one line: white space collapsed, literal marks (double backticks) gone, then `inert`."""
-    return inert(_LITERAL.sub(r"\1", " ".join(text.split())))
+    line = " ".join(text.split())
+    return inert(_LITERAL.sub(r"\1", line) if "``" in line else line)
 
 
 def cut(text: str, limit: int) -> str:
@@ -62,8 +62,7 @@ def cut(text: str, limit: int) -> str:
     return f"{text[:head]}…{text[len(text) - tail :] if tail else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """A foreign text as it is shown, and the whole of it where the shown one was cut.
 
     Attributes:
@@ -97,7 +96,10 @@ def value_text(value: Any) -> str:
 
 def subject_name(subject: Subject) -> str:
     """``shop/DaemonSet/agent``, ``ClusterRole/admin``; not yet `inert`."""
-    return "/".join(part for part in (subject.namespace, subject.kind, subject.name) if part)
+    namespace, kind, name = subject.namespace, subject.kind, subject.name
+    if namespace and kind and name:  # nearly all
+        return f"{namespace}/{kind}/{name}"
+    return "/".join(part for part in (namespace, kind, name) if part)
 
 
 def record_name(record: Record) -> str:

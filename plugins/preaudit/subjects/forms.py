@@ -101,13 +101,14 @@ class Forms:
 
     def _live(self, snapshot: Snapshot, owners: Owners) -> dict[tuple[str, str, str], list[Form]]:
         counted: dict[tuple[Any, ...], list[Any]] = {}
+        digests = podspec.Digests()
         for pod in stored_objects(snapshot, "pods"):
-            if pod.status_value().get("phase") in _FINISHED:
+            if pod.phase in _FINISHED:
                 continue
             owner = owners.top(pod)
             spec = podspec.normalise(pod.spec_value(), pod.metadata.name)
             annotations = podspec.judged_annotations(pod.metadata.annotations)
-            digest = podspec.digest(spec, annotations)
+            digest = digests(spec, annotations)
             ref = owner.ref
             key = (ref.kind, ref.api_version, ref.namespace, ref.name, ref.unverified, digest)
             known = counted.get(key)

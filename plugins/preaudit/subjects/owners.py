@@ -55,9 +55,26 @@ class Stored(msgspec.Struct):
         """A fresh decoded copy of the spec."""
         return _mapping(self.spec)
 
+    @property
+    def phase(self) -> Any:
+        """The phase of a pod, as its status tells it; nothing else of the status is decoded."""
+        try:
+            return _PHASE(self.status).phase
+        except msgspec.ValidationError:  # it is no mapping
+            return None
+
     def status_value(self) -> dict[str, Any]:
         """A fresh decoded copy of the status."""
         return _mapping(self.status)
+
+
+class _Status(msgspec.Struct):
+    """The only field of a pod's status that decides whether the pod is judged."""
+
+    phase: Any = None
+
+
+_PHASE = msgspec.json.Decoder(_Status).decode
 
 
 def _mapping(raw: msgspec.Raw) -> dict[str, Any]:

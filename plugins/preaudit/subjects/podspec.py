@@ -97,6 +97,22 @@ def digest(spec: dict[str, Any], annotations: dict[str, Any]) -> str:
     return hashlib.sha256(_ENCODE({"annotations": annotations, "spec": spec})).hexdigest()
 
 
+class Digests:
+    """Digests of many specs, of which most are the same: what is written alike is hashed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, str] = {}
+
+    def __call__(self, spec: dict[str, Any], annotations: dict[str, Any]) -> str:
+        """The same as `digest`."""
+        # In the order of its own keys, which replicas share; another order only costs another look.
+        written = hashlib.sha256(msgspec.json.encode((spec, annotations))).digest()
+        found = self._known.get(written)
+        if found is None:
+            found = self._known[written] = digest(spec, annotations)
+        return found
+
+
 def differences(template: dict[str, Any], running: dict[str, Any]) -> list[str]:
     """Where a running pod's spec is not what its template says, as paths; admission and sidecar injection do that.
 
