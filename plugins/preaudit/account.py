@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from preaudit.audit import Audit
 from preaudit.catalogue import entries
+from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.record import Record
 from preaudit.gate import GateCount, meaning
@@ -123,4 +124,8 @@ def _left_out(audit: Audit) -> Iterable[dict[str, str]]:
 def _retention(audit: Audit) -> dict[str, object]:
     days = audit.policy[RETENTION]
     source = next(one.source for one in audit.plan.profile.parameters if one.name == RETENTION.name)
-    return {"days": days, "until": f"{(audit.now + timedelta(days=days)).date()}", "source": source}
+    try:
+        until = (audit.now + timedelta(days=days)).date()
+    except OverflowError:
+        raise UsageError(f"{RETENTION.name} is {days}, which ends after the year 9999; give fewer days") from None
+    return {"days": days, "until": f"{until}", "source": source}

@@ -79,12 +79,17 @@ class Attestations:
         """
         about = ref or self._cluster
         today, note = self.now.date(), ""
+        holding = []
         for one in self.entries:
             if about is None or not one.names(requirement, about):
                 continue
             if one.period.holds(today):
-                return Attested(one)
-            note = f"attestation {one.id} does not hold: {one.period.excuse(today)}"
+                holding.append(one)
+            else:
+                note = f"attestation {one.id} does not hold: {one.period.excuse(today)}"
+        if holding:
+            # Where two persons contradict one another, the worse word counts, whatever stands first in the file.
+            return Attested(min(holding, key=lambda one: one.verdict.rank))
         return Attested(None, note)
 
     @property

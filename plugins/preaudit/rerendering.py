@@ -23,14 +23,22 @@ def report(parsed: argparse.Namespace, out: IO[str]) -> int:
         told = _manifest(folder)
         sealed = {one.name: one.sha256 for one in told.files}
         told = msgspec.structs.replace(told, run=_with_options(told.run, parsed))
-        material = told_of(Records(folder / RECORDS, told.totals.records), told, sealed.get(RECORDS, ""))
         try:
+            material = told_of(Records(folder / RECORDS, told.totals.records), told, sealed.get(RECORDS, ""))
             if parsed.preaudit_out:
                 _write_apart(material, Path(parsed.preaudit_out), out)
             else:
                 _write_in_place(material, folder, sealed, out)
         except OSError as error:
-            raise UsageError(f"{error.filename or parsed.pack} cannot be written: {reason(error)}") from None
+            raise UsageError(f"{error.filename or parsed.pack} cannot be read or written: {reason(error)}") from None
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a stranger's manifest may hold anything where renderings look
+            why = f"{type(error).__name__}: {error}"
+            raise UsageError(
+                f"{parsed.pack} cannot be rendered ({why}): its manifest is not one that a run writes; "
+                "see preaudit verify --reperform"
+            ) from None
     return Exit.OK.value
 
 

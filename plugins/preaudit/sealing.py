@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +19,9 @@ from preaudit.evidence.p256 import key_id
 from preaudit.evidence.seal import sign_pack
 from preaudit.evidence.trust import load_authorities, load_trust
 from preaudit.verdict import Exit
+
+if TYPE_CHECKING:
+    from preaudit.reperform import Reperformed
 
 
 def keygen(parsed: argparse.Namespace, out: IO[str]) -> int:
@@ -60,6 +64,20 @@ def verify(parsed: argparse.Namespace, out: IO[str]) -> int:
     return code.value
 
 
+def _judged_again(look: Callable[[], Reperformed]) -> Comparison:
+    """What came of judging again; a stranger's pack may make that end in anything, and none of it is a pass."""
+    try:
+        again = look()
+    except UsageError as error:
+        return Comparison("records judged again", 0, (str(error),), ())
+    except Exception as error:  # noqa: BLE001 - it is told, and the pack is not verified
+        why = f"what the pack stores cannot be judged: {type(error).__name__}: {error}"
+        return Comparison("records judged again", 0, (why,), ())
+    return Comparison(
+        "records judged again", again.compared, again.differing, again.left_out, derived=again.compared > 0
+    )  # fmt: skip
+
+
 def _second_looks(parsed: argparse.Namespace, folder: Path, manifest: bytes) -> list[Comparison]:
     found: list[Comparison] = []
     if not parsed.reperform and parsed.live is None:
@@ -74,12 +92,7 @@ def _second_looks(parsed: argparse.Namespace, folder: Path, manifest: bytes) -> 
     if parsed.reperform:
         from preaudit.reperform import reperform  # noqa: PLC0415 - brings the suites
 
-        again = reperform(folder, told, [Path(path) for path in parsed.paths])
-        found.append(
-            Comparison(
-                "records judged again", again.compared, again.differing, again.left_out, derived=again.compared > 0
-            )
-        )
+        found.append(_judged_again(lambda: reperform(folder, told, [Path(path) for path in parsed.paths])))
     if parsed.live is not None:
         from preaudit.recheck import recheck  # noqa: PLC0415 - brings the kubernetes package
 

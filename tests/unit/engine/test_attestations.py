@@ -126,3 +126,10 @@ def test_a_run_tells_attested_apart_everywhere(snapshot, tmp_path, path):
     again = preaudit(*base, "--attestations", str(path), "--at", "2026-12-24T00:00:00Z", "--out", "late",
                      cwd=tmp_path, code=6)  # fmt: skip
     assert "A-1 (expired)" in again.stdout
+
+
+def test_of_two_persons_who_contradict_one_another_the_worse_word_counts(path):
+    entry = ATTESTATION.partition("attestations:\n")[2]
+    other = entry.replace("id: A-1", "id: A-2").replace("verdict: pass", "verdict: fail")
+    for text in (entry + other, other + entry):
+        assert loaded(path, f"attestations:\n{text}").decide("AUD-221", None).by.id == "A-2"

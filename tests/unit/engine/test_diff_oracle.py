@@ -105,7 +105,7 @@ def absent(old, new, requirement, place):
     )  # fmt: skip
 
 
-def expected(old, new):
+def expected(old, new):  # noqa: PLR0912 - one branch for each thing that may be said
     """What is to be said of every subject, by requirement, place and name."""
     before, after = defaultdict(list), defaultdict(list)
     for side, found in ((old, before), (new, after)):

@@ -1,5 +1,6 @@
 """A pack that was changed and sealed again: integrity cannot see it, judging again does, and names what was changed."""
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -9,6 +10,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from preaudit.cli import main
+from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.integrity import check
 from preaudit.evidence.pack import files_below
@@ -173,3 +176,28 @@ def test_a_run_whose_own_words_do_not_fit_together_is_not_proven(forge):
     left = forge(lambda folder, manifest: manifest["run"].update(started="2020-01-01T00:00:00Z")).left_out
     assert any(told.startswith("the run's times") for told in left)
     assert any(told.startswith("the run's id") for told in left)
+
+
+@pytest.mark.parametrize("started", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+23:59"])
+def test_a_snapshot_of_an_impossible_time_is_refused_in_a_sentence(forge, tmp_path, started):
+    def change(folder, manifest):
+        collection = folder / "snapshot/collection.json"
+        told = json.loads(collection.read_text()) | {"started": started}
+        collection.write_bytes(pretty(told))
+        manifest["snapshot"]["sha256"] = hashlib.sha256(collection.read_bytes()).hexdigest()
+
+    with contextlib.suppress(UsageError):
+        forge(change)
+    told = preaudit("verify", "forged", "--reperform", cwd=tmp_path)
+    assert told.returncode in {1, 6}
+    assert "year" in told.stdout
+    preaudit("run", "--profile", "bank", "--snapshot", "forged/snapshot", cwd=tmp_path, code=4)
+
+
+def test_whatever_judging_again_ends_in_is_told_and_never_verified(honest, monkeypatch, capsys):
+    def broken(*_):
+        raise ZeroDivisionError("nobody foresaw it")
+
+    monkeypatch.setattr("preaudit.reperform.reperform", broken)
+    assert main(["verify", str(honest), "--reperform"]) == 1
+    assert "ZeroDivisionError: nobody foresaw it" in capsys.readouterr().out

@@ -46,3 +46,11 @@ def test_pseudonyms_stand_in_the_renderings_alone(recorded, tmp_path):
         assert secret in (pack / "manifest.json").read_text()
         for name in NAMES:
             assert secret not in (pack / name).read_text(), (secret, name)
+
+
+def test_a_manifest_that_no_run_writes_is_refused_in_a_sentence(pack, tmp_path):
+    told = json.loads((pack / "manifest.json").read_text())
+    told["snapshot"]["notes"] = 7
+    (pack / "manifest.json").write_text(json.dumps(told))
+    said = preaudit("report", pack, "--out", "beside", cwd=tmp_path, code=4).stderr
+    assert "its manifest is not one that a run writes" in said
