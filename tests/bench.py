@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import hashlib
 import json
 import os
 import shutil
@@ -247,8 +248,10 @@ def part_pack(pack: str, key: str, scratch: str) -> dict[str, Any]:
     began = time.monotonic()
     write_records(folder.path / RECORDS, map(encode, records))
     timed("writing")
+    with (folder.path / RECORDS).open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     told = manifest.with_files(told, ())
-    material = Told(records=records, manifest=told, summary=summarise(records, told), records_sha256="0" * 64,
+    material = Told(records=records, manifest=told, summary=summarise(records, told), records_sha256=sha256,
                     reports=data_folder("reports"))  # fmt: skip
     for name, render in RENDERINGS.items():
         with folder.create(name) as stream:
