@@ -12,6 +12,7 @@ import msgspec
 
 from preaudit.audit import Audit, Plan
 from preaudit.errors import UsageError
+from preaudit.evidence.counting import MAX_LINE
 from preaudit.evidence.manifest import CatalogueEntry, Manifest
 from preaudit.evidence.pack import RECORDS
 from preaudit.evidence.record import Record, decode, encode
@@ -22,8 +23,6 @@ from preaudit.judge import Item
 from preaudit.render.text import record_name
 from preaudit.retold import Tally, claims_differ, files_differ, lost, manifest_differs, renderings
 from preaudit.snapshot import Snapshot
-
-_MAX_LINE = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,7 @@ def _stored(path: Path) -> Iterator[tuple[tuple[str, str], list[bytes]]]:
 
     def lines() -> Iterator[bytes]:
         with path.open("rb") as stream:
-            while line := stream.readline(_MAX_LINE):
+            while line := stream.readline(MAX_LINE):
                 yield line.removesuffix(b"\n")
 
     try:

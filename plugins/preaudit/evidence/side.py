@@ -14,12 +14,11 @@ import msgspec
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.contents import TooMuch, open_plain, read_plain
+from preaudit.evidence.counting import MAX_LINE
 from preaudit.evidence.pack import MANIFEST, RECORDS
 from preaudit.evidence.strict import MAX_JSON
 from preaudit.subjects.ref import Subject
 from preaudit.verdict import Level, Severity, Verdict
-
-_MAX_LINE = 16 * 2**20
 
 
 class Line(msgspec.Struct):
@@ -74,7 +73,7 @@ class Side:
         decode = msgspec.json.Decoder(Line).decode
         try:
             with os.fdopen(open_plain(self._path), "rb") as stream:
-                while line := stream.readline(_MAX_LINE):
+                while line := stream.readline(MAX_LINE):
                     digest.update(line)
                     yield decode(line)
         except OSError as error:
