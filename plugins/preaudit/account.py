@@ -96,8 +96,8 @@ def account(
             verdicts={one.value: judged.count.verdicts[one] for one in Verdict},
             attested=sum(one.attestation is not None for one in records),
         ),
-        waivers=audit.waivers.uses(records, plan.catalogue.table) if audit.waivers.entries else (),
-        attestations=audit.attestations.uses(records, plan.catalogue.table),
+        waivers=audit.waivers.uses(records, plan.catalogue.names) if audit.waivers.entries else (),
+        attestations=audit.attestations.uses(records, plan.catalogue.names),
         gate=manifests.Gate(
             exit_code=judged.exit.value, meaning=meaning(judged.exit), allow=tuple(sorted(plan.gate.allow)),
             gate_severity=plan.options.gate_severity or "", manual_allowed=plan.gate.manual_allowed,

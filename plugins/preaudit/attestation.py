@@ -96,13 +96,13 @@ class Attestations:
     def _cluster(self) -> Subject | None:
         return Subject(kind="Cluster", name="", uid=self.cluster_uid) if self.cluster_uid else None
 
-    def uses(self, records: Iterable[Record], known: Iterable[str]) -> tuple[AttestationUse, ...]:
+    def uses(self, records: Iterable[Record], names: Iterable[str]) -> tuple[AttestationUse, ...]:
         """What became of each: live, expired, future, unused, or unknown."""
         used: dict[str, int] = {}
         for record in records:
             if record.attestation:
                 used[record.attestation] = used.get(record.attestation, 0) + 1
-        ids, today = set(known), self.now.date()
+        ids, today = set(names), self.now.date()
         return tuple(self._use(one, used.get(one.id, 0), one.requirement in ids, today) for one in self.entries)
 
     def _use(self, one: Attestation, subjects: int, known: bool, today: Any) -> AttestationUse:  # noqa: FBT001

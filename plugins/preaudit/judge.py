@@ -251,11 +251,11 @@ def _not_seen(item: Item, unseen: list[Unseen], rules: Rules, population: str) -
 def _empty(item: Item, estate: Estate, rules: Rules, population: str, stale: str) -> Record:
     """The record of an item without subjects whose sources were all seen completely."""
     kind = item.requirement.subject
+    if stale:
+        return _bare(item, Verdict.UNKNOWN, stale, rules, population)
     if kind.must_exist:
         reason = f"none is visible through the API, and every cluster has them: ask for: {kind.ask}"
         return _bare(item, rules.hidden, reason, rules, population)
-    if stale:
-        return _bare(item, Verdict.UNKNOWN, stale, rules, population)
     proofs = []
     for name in kind.sources_of(item.namespace) or kind.sources:
         absent = _status(estate, name, item.namespace) is Status.ABSENT

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from preaudit.account import Judged, account
 from preaudit.audit import Audit, Plan
+from preaudit.demo import is_recorded
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.leaks import require_clean
@@ -24,9 +25,10 @@ from preaudit.inputs import write_inputs
 from preaudit.installed import plugins
 from preaudit.judge import Item, unreached
 from preaudit.observe import observe
+from preaudit.plainfile import read_plain
 from preaudit.render.renderings import RENDERINGS, told_of
 from preaudit.render.summary import Summary, summarise
-from preaudit.snapshot import Snapshot
+from preaudit.snapshot import MAX_COLLECTION, Snapshot
 from preaudit.spool import Merged
 from preaudit.uuid7 import uuid7
 from preaudit.verdict import Exit
@@ -83,6 +85,7 @@ class Run:
         try:
             observe(self.plan, self.snapshot_folder, self._started)
             self.audit = Audit(self.plan, Snapshot(self.snapshot_folder))
+            _ = self.audit.estate.namespaces  # a snapshot that cannot be read ends the run here, in one sentence
         except OSError as error:
             raise UsageError(f"{self.pack.out} cannot be written: {reason(error)}") from None
         return self.audit
@@ -111,9 +114,11 @@ class Run:
             item
             for one in self.plan.selected
             for item in audit.items(one)
-            if item.name in collected or item.name in merged.items
+            if item.name not in deselected or item.name in merged.items
         ]
-        cause = early or "the process that was to judge it ended early"
+        # Whatever was planned and neither judged nor left out on purpose is unknown, also where pytest never met it.
+        unmet = any(item.name not in collected and item.name not in merged.items for item in items)
+        cause = early or ("pytest did not collect it" if unmet else "the process that was to judge it ended early")
         count = GateCount(self.plan.gate)
         path = self.pack.path / RECORDS
         total = write_pieces(path, self._pieces(audit, items, merged, cause, count))
@@ -127,9 +132,8 @@ class Run:
             deselected=deselected, records=list(Records(path, total)), count=count, interrupted=interrupted,
         )  # fmt: skip
         collection = _sha256(self.snapshot_folder / "collection.json")
-        told = account(
-            audit, judged, self._facts(interrupted=interrupted), collection_sha256=collection, demo=self._demo
-        )
+        facts, demo = self._facts(interrupted=interrupted), self._demo or is_recorded(collection)
+        told = account(audit, judged, facts, collection_sha256=collection, demo=demo)
         self.summary = summarise(judged.records, told)
         self._render(told, judged.records, self.summary)
         told = manifests.with_files(told, files_below(self.pack.path))
@@ -200,7 +204,7 @@ def _manifest_sha256(pack: str | None) -> str:
     if pack is None:
         return ""
     try:
-        return _sha256(Path(pack) / MANIFEST)
+        return hashlib.sha256(read_plain(Path(pack) / MANIFEST, MAX_COLLECTION)).hexdigest()
     except OSError as error:
         raise UsageError(f"--previous {pack}: no pack that can be read ({MANIFEST}: {error.strerror})") from None
 

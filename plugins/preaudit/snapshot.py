@@ -18,10 +18,13 @@ from typing import IO, Any
 import msgspec
 
 from preaudit.errors import NotObservable, UsageError
+from preaudit.plainfile import read_plain
 from preaudit.source import SOURCES
 
 SCHEMA = "preaudit.snapshot/1"
 EVERYWHERE = "*"
+MAX_COLLECTION = 256 * 2**20
+"""Longest collection.json; a status is a few hundred bytes, and there is one a source and namespace."""
 MAX_LINE = 64 * 2**20
 """Longest object line that is read back, in bytes; etcd holds 1.5 MB, redaction marks may lengthen it."""
 
@@ -338,7 +341,7 @@ class Snapshot:
 def _read_collection(folder: Path) -> Collection:
     """Read and check ``collection.json`` and the files that it names (length, hash, number of lines)."""
     try:
-        raw = (folder / "collection.json").read_bytes()
+        raw = read_plain(folder / "collection.json", MAX_COLLECTION)
     except FileNotFoundError:
         raise UsageError(
             f"{folder}: no snapshot here (collection.json is missing); give the snapshot/ folder of a pack"

@@ -37,6 +37,11 @@ class Catalogue:
         """Requirements by id."""
         return {one.id: one for one in self.requirements}
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Ids by every name that a requirement has or had."""
+        return {name: one.id for one in self.requirements for name in (one.id, *one.aliases)}
+
 
 def data_folder(name: str) -> Path:
     """``suites``, ``profiles`` or ``reports``: beside the package where it is installed, else the checkout's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -80,20 +80,22 @@ class Waivers:
                 return Found(waiver.id)
         return Found(None, note)
 
-    def uses(self, records: Iterable[Record], known: Iterable[str]) -> tuple[WaiverUse, ...]:
+    def uses(self, records: Iterable[Record], names: Mapping[str, str]) -> tuple[WaiverUse, ...]:
         """What became of each waiver: live, expired, future, changed, stale, unused, or unknown."""
         by_requirement: dict[str, list[Record]] = {}
         for record in records:
             by_requirement.setdefault(record.requirement, []).append(record)
-        ids = set(known)
-        return tuple(self._use(waiver, by_requirement.get(waiver.requirement, []), ids) for waiver in self.entries)
+        return tuple(
+            self._use(waiver, by_requirement.get(names.get(waiver.requirement, ""), []), waiver.requirement in names)
+            for waiver in self.entries
+        )
 
-    def _use(self, waiver: Waiver, records: list[Record], known: set[str]) -> WaiverUse:
+    def _use(self, waiver: Waiver, records: list[Record], known: bool) -> WaiverUse:  # noqa: FBT001
         about = [one for one in records if one.subject and waiver.names(waiver.requirement, one.subject)]
         waived = [one for one in about if one.waiver == waiver.id]
         failing = [one for one in about if one.verdict is Verdict.FAIL]
         today = self.now.date()
-        if waiver.requirement not in known:
+        if not known:
             state = "unknown"
         elif today > waiver.period.last:
             state = "expired"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from preaudit.evidence.finding import Fault, Finding, finding
 from preaudit.evidence.pack import MANIFEST
+from preaudit.plainfile import open_plain
 from preaudit.snapshot import StoredFile
 
 ATTESTATION = "attestation.dsse.json"
@@ -155,16 +156,3 @@ def read_plain(path: Path, most: int) -> bytes:
     if len(raw) > most:
         raise TooMuch(f"{path.name} is longer than {most} bytes")
     return raw
-
-
-def open_plain(path: Path) -> int:
-    """A descriptor of a regular file, never of what a link points at, and never waiting for a pipe.
-
-    Raises:
-        OSError: it is none.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(0, "it is no regular file")
-    return descriptor

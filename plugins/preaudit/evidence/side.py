@@ -13,10 +13,11 @@ import msgspec
 
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
-from preaudit.evidence.contents import TooMuch, open_plain, read_plain
+from preaudit.evidence.contents import TooMuch, read_plain
 from preaudit.evidence.counting import MAX_LINE
 from preaudit.evidence.pack import MANIFEST, RECORDS
 from preaudit.evidence.strict import MAX_JSON
+from preaudit.plainfile import open_plain
 from preaudit.subjects.ref import Subject
 from preaudit.verdict import Level, Severity, Verdict
 

@@ -96,7 +96,7 @@ def stored_objects(snapshot: Snapshot, source: str) -> Iterator[Stored]:
         try:
             found = _DECODE(line)
         except msgspec.DecodeError as error:
-            where = f"{snapshot.folder}, {source}, line {number}"
+            where = f"the snapshot's {source}, line {number}"
             raise UsageError(f"{where}: no object that can be read: {error}") from None
         if not found.kind:
             found.kind, found.api_version = known.kind, known.api_version

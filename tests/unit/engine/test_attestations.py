@@ -133,3 +133,19 @@ def test_of_two_persons_who_contradict_one_another_the_worse_word_counts(path):
     other = entry.replace("id: A-1", "id: A-2").replace("verdict: pass", "verdict: fail")
     for text in (entry + other, other + entry):
         assert loaded(path, f"attestations:\n{text}").decide("AUD-221", None).by.id == "A-2"
+
+
+def test_nobody_attests_on_what_is_too_old(snapshot, tmp_path, path):
+    """A complete look that is out of date is unknown, also where what it did not show would be left to a person."""
+    path.write_text(ATTESTATION.replace("2026-11-30", "2027-10-31"))
+    stored = snapshot(HIDDEN)
+    collection = json.loads((stored / "collection.json").read_text())
+    collection["target"] = {"cluster_uid": UID}
+    (stored / "collection.json").write_text(json.dumps(collection))
+    profile = tmp_path / "hosted.yaml"
+    profile.write_text('profile: hosted\ntitle: hosted\nversion: "1"\nextends: bank\ncontrol_plane: manual\n')
+    preaudit("run", "--profile", str(profile), "--snapshot", str(stored), "--select", "AUD-221", "--attestations", path,
+             "--at", "2027-09-01T00:00:00Z", "--out", "pack", cwd=tmp_path, code=6)  # fmt: skip
+    (record,) = [json.loads(line) for line in (tmp_path / "pack/records.jsonl").read_text().splitlines()]
+    assert (record["verdict"], record["attestation"]) == ("unknown", None)
+    assert record["reason"].startswith("stale: ")

@@ -1,5 +1,6 @@
 """Whole runs, as a user starts them: exit codes, packs, what is said, and what is never overwritten."""
 
+import hashlib
 import json
 import os
 import signal
@@ -230,3 +231,33 @@ def test_an_option_that_another_plugin_holds_is_left_to_it(snapshot, tmp_path, g
     ours = ["--preaudit-profile", "bank", "--select", "POD-101", "--snapshot", str(snapshot(good)), "--out", "pack"]
     done = subprocess.run([*base, *ours], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_pytest_never_met_is_unknown(snapshot, tmp_path, good):
+    """One of two requirements is named on the command line: the other was planned, and is not silently gone."""
+    two = OWN + OWN.replace("OWN-1", "OWN-2").replace("test_has_a_name", "test_has_a_name_too").partition("requirement\n")[2]
+    (tmp_path / "test_own.py").write_text(two)
+    done = preaudit("run", "--profile", "bank", "--snapshot", snapshot(good), "--select", "OWN-*", "--out", "pack",
+                    "test_own.py::test_has_a_name", cwd=tmp_path)  # fmt: skip
+    found = {one["requirement"]: (one["verdict"], one["reason"]) for one in records(tmp_path / "pack")}
+    assert found["OWN-1"][0] == "pass"
+    assert found["OWN-2"] == ("unknown", "not judged: pytest did not collect it")
+    assert done.returncode == 6
+    assert "PARTIAL" in done.stdout
+
+
+def test_a_snapshot_that_cannot_be_read_is_one_sentence(snapshot, tmp_path, good):
+    folder = snapshot(good)
+    pods = folder / "pods.jsonl"
+    pods.write_text('{"metadata": 5}\n')
+    collection = json.loads((folder / "collection.json").read_text())
+    stored = next(one for one in collection["files"] if one["name"] == "pods.jsonl")
+    stored |= {"bytes": 16, "lines": 1, "sha256": hashlib.sha256(pods.read_bytes()).hexdigest()}
+    (folder / "collection.json").write_text(json.dumps(collection))
+    run = ("run", "--profile", "bank", "--snapshot", folder, "--out", "pack")
+    said = preaudit(*run, cwd=tmp_path, code=4)
+    assert "the snapshot's pods, line 1: no object that can be read" in said.stdout + said.stderr
+    assert len((said.stdout + said.stderr).strip().splitlines()) == 1
+    (folder / "collection.json").unlink()
+    os.mkfifo(folder / "collection.json")
+    assert "it is no regular file" in preaudit(*run, cwd=tmp_path, code=4).stderr

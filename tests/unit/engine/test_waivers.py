@@ -29,7 +29,7 @@ def outcome(snapshot, path, text, at=None):
     options = Options(profile="bank", select="POD-101", waivers=str(path), at=at, snapshot="x")
     audit = Audit(make_plan(options, []), Snapshot(snapshot(text, name=f"s{at or ''}".replace(":", ""))))
     records = [one for item in audit.items(audit.plan.selected[0]) for one in audit.judge(item)]
-    state = audit.waivers.uses(records, audit.plan.catalogue.table)[0].state
+    state = audit.waivers.uses(records, audit.plan.catalogue.names)[0].state
     return [(one.verdict.value, one.waiver) for one in records if one.subject], state
 
 
