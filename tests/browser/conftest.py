@@ -28,7 +28,7 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     # Chromium's own sandbox refuses root.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as driver:
         one = driver.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=30_000)
         yield one

@@ -16,12 +16,14 @@ _RUN = """(without) => axe.run(document, {resultTypes: ["violations"], iframes: 
 _SITUATIONS = (
     {"color_scheme": "light", "media": "screen", "width": 1280},
     {"color_scheme": "dark", "media": "screen", "width": 360},
+    {"color_scheme": "light", "media": "print", "width": 794},
     {"color_scheme": "dark", "media": "screen", "width": 1280},
     {"color_scheme": "light", "media": "screen", "width": 360},
-    {"color_scheme": "light", "media": "print", "width": 794},
 )
+"""What the fullest pages are read in; the others, which have the same style sheet, in the first three."""
 _UNFOLD = """() => document.querySelectorAll("details").forEach((one) => { one.open = true; })"""
 # Past the first, all have the same colours; axe takes 10 s for those of the demo's 25,000 elements.
+_COLOURS = ("color-contrast", "link-in-text-block")
 _THIN = """() => [".requirement:nth-of-type(n+4)", "tbody tr:nth-child(n+7)", "article:nth-of-type(n+5)", ".area ~ .area ~ .area ~ .area"]
     .forEach((far) => document.querySelectorAll(far).forEach((one) => one.remove()))"""
 
@@ -45,9 +47,9 @@ def test_there_are_no_violations(opened, pack, engine, kind, page):
     with opened(pack(kind) / f"{page}.html") as one:
         one.evaluate(engine)
         one.evaluate(_UNFOLD)
-        found = {"whole": violations(one, without=["color-contrast"])}
+        found = {"whole": violations(one, without=_COLOURS)}
         one.evaluate(_THIN)
-        for situation in _SITUATIONS:
+        for situation in _SITUATIONS if kind == "everything" else _SITUATIONS[:3]:
             found[str(situation)] = violations(one, **situation)
         if kind == "everything":
             one.evaluate("""() => document.querySelectorAll("details").forEach((one) => { one.open = false; })""")

@@ -24,13 +24,14 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("width", _WIDTHS)
-@pytest.mark.parametrize(("kind", "page"), _PLACES)
-def test_pages_are_pictured(opened, pack, folder, kind, page, width):
+@pytest.mark.parametrize("which", _PLACES, ids="-".join)
+def test_pages_are_pictured(opened, pack, folder, which, width):
+    kind, page = which
     size = dict(zip(("width", "height"), _WIDTHS[width], strict=True))
     with opened(pack(kind) / f"{page}.html", viewport=size) as one:
         for scheme in ("light", "dark"):
             one.emulate_media(media="print" if width == "a4" else "screen", color_scheme=scheme)
-            for place, selector in _PLACES[kind, page].items():
+            for place, selector in _PLACES[which].items():
                 one.evaluate("(name) => scrollTo(0, document.querySelector(name).getBoundingClientRect().top + scrollY)", selector)
                 path = folder / f"{kind}-{page}-{place}-{width}-{scheme}.png"
                 one.screenshot(path=path, caret="hide", animations="disabled")
