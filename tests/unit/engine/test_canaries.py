@@ -297,27 +297,34 @@ TARGETS = {
 }
 
 
+def audited(folder, command, target):
+    """The folder in which an audit ran, with its output in ``told``; tests of one process share it."""
+    cwd = folder / f"{command.replace(' ', '-')}-{target}"
+    if not cwd.exists():
+        (cwd / "tmp").mkdir(parents=True)
+        seen = folder / f"seen-{cwd.name}"
+        done = subprocess.run(
+            [*COMMANDS[command], *TARGETS[target], "--profile", "bank", "--out", "pack", "../own"], cwd=cwd, timeout=120,
+            capture_output=True, check=False,
+            env=os.environ | {"TMPDIR": str(cwd / "tmp"), "CANARIES": str(folder / "words"), "SEEN": str(seen)},
+        )  # fmt: skip
+        (cwd / "told").write_bytes(done.stdout + done.stderr)
+        assert done.returncode == 1, (cwd / "told").read_text()
+        assert not seen.exists(), seen.read_text()
+    return cwd
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_canary_comes_back(ground, command, target):
     folder, planted = ground
     assert len(planted.words) >= 150
-    cwd = folder / f"{command.replace(' ', '-')}-{target}"
-    (cwd / "tmp").mkdir(parents=True)
-    seen = folder / f"seen-{cwd.name}"
-    done = subprocess.run(
-        [*COMMANDS[command], *TARGETS[target], "--profile", "bank", "--out", "pack", "../own"], cwd=cwd, timeout=120,
-        capture_output=True, check=False,
-        env=os.environ | {"TMPDIR": str(cwd / "tmp"), "CANARIES": str(folder / "words"), "SEEN": str(seen)},
-    )  # fmt: skip
-    told = done.stdout + done.stderr
-    assert done.returncode == 1, told.decode()
-    assert not seen.exists(), seen.read_text()
+    cwd = audited(folder, command, target)
     found = (cwd / "pack/records.jsonl").read_text()
     assert all(f'"OWN-{number}"' in found for number in (1, 2, 3))
     assert "check raised ValueError" in found
     assert "$redacted" in found
-    places = [("output", told), *((str(path), path.read_bytes()) for path in cwd.rglob("*") if path.is_file())]
+    places = [(str(path), path.read_bytes()) for path in cwd.rglob("*") if path.is_file()]
     assert any(name.endswith("theirs.xml") for name, _ in places) == (command == "pytest")
     out = [(place, name) for place, word in planted.words.items() for name, raw in places if word.encode() in raw]
     assert out == []
@@ -329,7 +336,7 @@ def test_no_canary_comes_back(ground, command, target):
 def test_every_kind_that_is_read_was_collected(ground):
     """The other test would be empty where nothing is collected; so this one counts what stands in the snapshot."""
     folder, _ = ground
-    pack = folder / "preaudit-run-live/pack/snapshot"
+    pack = audited(folder, "preaudit run", "live") / "pack/snapshot"
     stored = {path.name.removesuffix(".jsonl") for path in pack.glob("*.jsonl")}
     assert set(objects(Planted())) - {""} <= stored
     assert sum(path.read_text().count("$redacted") for path in pack.glob("*.jsonl")) > 150
@@ -341,7 +348,7 @@ def test_a_second_opinion_finds_only_what_is_explained(ground):
     Renderings repeat what records and snapshot hold. That an address is public is no secret.
     """
     folder, _ = ground
-    pack = folder / "preaudit-run-live/pack"
+    pack = audited(folder, "preaudit run", "live") / "pack"
     types = {one.__name__ for one in get_mapping_from_secret_type_to_class().values()} - {"IPPublicDetector"}
     own = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
     found, unexplained = 0, []
