@@ -34,9 +34,11 @@ def audit(snapshot, out, key):
 
 def main(snapshot, folder, key, times):
     lot = random.Random(times)
-    started = time.monotonic()
-    audit(snapshot, Path(folder) / "whole", key)
-    whole = time.monotonic() - started
+    whole = 60.0
+    for name in ("cold", "warm"):
+        started = time.monotonic()
+        audit(snapshot, Path(folder) / name, key)
+        whole = min(whole, time.monotonic() - started)
     ended = 0
     for number in range(times):
         child = os.fork()
