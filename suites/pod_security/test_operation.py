@@ -2,7 +2,7 @@
 
 from preaudit import Container, Workload, requirement
 
-from .selectors import matches
+from .label_selectors import matches
 
 _BATCH = ("Job", "CronJob")
 _REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
