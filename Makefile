@@ -5,12 +5,12 @@ VENV := .venv
 TOX := $(VENV)/bin/tox
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test unit live lint types packaging heimdall browser bench fuzz wheelhouse testbed clean help
+.PHONY: demo test unit proof live lint types packaging heimdall browser bench fuzz wheelhouse testbed clean help
 
 help:
 	@echo "make demo        audit a recorded real cluster; leaves a pack with report.html"
-	@echo "make test        everything: lint, types, unit, packaging, and live on a real two-node Kubernetes"
-	@echo "make unit live lint types packaging heimdall browser bench fuzz    one of them"
+	@echo "make test        everything: lint, types, unit, proof, packaging, heimdall, browser, and live on a real two-node Kubernetes"
+	@echo "make unit proof live lint types packaging heimdall browser bench fuzz    one of them"
 	@echo "make wheelhouse  wheels for an installation without network"
 
 $(STAMP): pyproject.toml
@@ -22,10 +22,10 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(VENV)/bin/preaudit demo
 
-unit: $(STAMP)
-	tests/with-debian softhsm2=/usr/bin/softhsm2-util openssl=/usr/bin/openssl -- $(TOX) run -e unit
+proof: $(STAMP)
+	tests/with-debian softhsm2=/usr/bin/softhsm2-util openssl=/usr/bin/openssl -- $(TOX) run -e proof
 
-lint types packaging: $(STAMP)
+unit lint types packaging: $(STAMP)
 	$(TOX) run -e $@
 
 heimdall: $(STAMP)

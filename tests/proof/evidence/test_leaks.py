@@ -16,7 +16,7 @@ from preaudit.cli import main
 from preaudit.evidence.leaks import CHUNK, LeakFound, require_clean, scan
 from preaudit.example import write_snapshot
 from tests.command import preaudit
-from tests.unit.engine.test_redaction_verdicts import EXAMPLES, merged
+from tests.proof.runs.test_redaction_verdicts import EXAMPLES, merged
 
 WORD = "q7Wz0Rt5Yk2Lm9Xc4Vb8Np1As6Df3Gh0Jk5Qw2Er7Ty9Ui4Op"
 

@@ -35,7 +35,7 @@ from preaudit.subjects.estate import Estate
 from preaudit.suites import data_folder, load_builtin
 from preaudit.verdict import Verdict
 from tests.generated_pods import Generator
-from tests.unit.engine.test_canaries import Planted, objects
+from tests.proof.runs.test_canaries import Planted, objects
 
 BY_MARK = "POD-311"
 CATALOGUE = load_builtin()
