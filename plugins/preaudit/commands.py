@@ -18,8 +18,8 @@ from preaudit.errors import UsageError
 from preaudit.observe import observe, read_words
 from preaudit.options import RUN_OPTIONS, Options
 from preaudit.profile import unknown_requirement
-from preaudit.render.text import inert
 from preaudit.snapshot import Snapshot
+from preaudit.text import inert
 from preaudit.verdict import Exit
 
 

@@ -16,10 +16,10 @@ from preaudit.errors import PreauditError
 from preaudit.evidence.pack import Records
 from preaudit.items import CATEGORY, OwnCollector, RequirementItem, builtin_items
 from preaudit.render.terminal import render_terminal
-from preaudit.render.text import cut, inert
 from preaudit.requirement import declared
 from preaudit.run import Run
 from preaudit.session import Session
+from preaudit.text import cut, inert
 from preaudit.verdict import Exit
 
 _SHOWN = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from preaudit.render.text import inert
+from preaudit.text import inert
 from tests.browser.packs import LONG, PAYLOADS
 
 PAGES = [(kind, page) for kind in ("demo", "everything", "empty", "hostile") for page in ("report", "controls")]

@@ -23,7 +23,7 @@ from preaudit.evidence.outline import name_fault, read_outline
 from preaudit.evidence.pack import MANIFEST, reason
 from preaudit.evidence.strict import NotStrict
 from preaudit.plainfile import open_plain
-from preaudit.render.text import cut, inert
+from preaudit.text import cut, inert
 
 ENDING = ".tar.zst"
 WINDOW_LOG = 27

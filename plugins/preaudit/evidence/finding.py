@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from preaudit.render.text import cut, inert
+from preaudit.text import cut, inert
 
 
 class Fault(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from preaudit.evidence.integrity import Checked
 from preaudit.evidence.outline import Outline
-from preaudit.render.text import cut, inert, plural
+from preaudit.text import cut, inert, plural
 from preaudit.verdict import Exit, Verdict
 
 _MOST_LISTED = 20

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import escape
 
-from preaudit.render.text import Shown, cut, inert, shown
+from preaudit.text import Shown, cut, inert, shown
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from junit_xml import TestCase, TestSuite
 
 from preaudit.evidence.comparison import Change, Comparison, Difference
 from preaudit.evidence.manifest import Manifest, pretty
-from preaudit.render.text import cut, inert, plural, prose, unique
+from preaudit.text import cut, inert, plural, prose, unique
 
 _MOST_SUBJECTS = 5
 _MOST_MARKDOWN = 60_000

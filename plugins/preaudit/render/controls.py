@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from preaudit.controls import RELATIONSHIPS, Framework, Mapping
 from preaudit.render.summary import COLUMNS, WORDS, Counts, RequirementSummary, Summary
-from preaudit.render.text import plural, shown
+from preaudit.text import plural, shown
 from preaudit.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from preaudit.render.text import cut, inert
+from preaudit.text import cut, inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,8 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from preaudit.render.summary import COLUMNS, WORDS, RequirementSummary, Summary
-from preaudit.render.text import cut, inert, plural, prose, record_name, value_text
+from preaudit.render.text import record_name, value_text
+from preaudit.text import cut, inert, plural, prose
 from preaudit.verdict import Severity, Verdict, worst
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from preaudit.render.budget import Budget
 from preaudit.render.rows import Row, SubjectLine, rows_of, subject_lines
 from preaudit.render.sources import SourceLook, source_looks
 from preaudit.render.summary import COLUMNS, OPEN, WORDS, Counts, RequirementSummary, Summary, summarise
-from preaudit.render.text import Shown, inert, plural, shown, value_text
+from preaudit.render.text import value_text
 from preaudit.snapshot import SourceStatus, Status, parse_time
+from preaudit.text import Shown, inert, plural, shown
 from preaudit.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from junit_xml import TestCase, TestSuite
 from preaudit.evidence.record import Record, encode, in_order
 from preaudit.gate import GateRules
 from preaudit.render.summary import RequirementSummary, Summary, summarise
-from preaudit.render.text import cut, inert, plural, prose, record_name, unique, value_text
+from preaudit.render.text import record_name, value_text
 from preaudit.snapshot import parse_time
+from preaudit.text import cut, inert, plural, prose, unique
 from preaudit.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import re
 from typing import IO, TYPE_CHECKING
 
 from preaudit.render.summary import COLUMNS, WORDS, Counts, RequirementSummary, Summary
-from preaudit.render.text import cut, plural, prose, record_name, short_reason
+from preaudit.render.text import record_name, short_reason
 from preaudit.snapshot import Status
+from preaudit.text import cut, plural, prose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,8 @@ import msgspec
 
 from preaudit.evidence import manifest as manifests
 from preaudit.render.summary import COLUMNS, WORDS, RequirementSummary, Summary
-from preaudit.render.text import cut, inert, plural, prose, record_name, value_text
+from preaudit.render.text import record_name, value_text
+from preaudit.text import cut, inert, plural, prose
 from preaudit.verdict import Verdict
 
 if TYPE_CHECKING:

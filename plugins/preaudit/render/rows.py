@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from preaudit.render.text import Shown, plural, record_name, short_reason, value_text
+from preaudit.render.text import record_name, short_reason, value_text
+from preaudit.text import Shown, plural
 from preaudit.verdict import Level, Verdict
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from preaudit.render.text import inert, plural, record_name, short_reason, shown
+from preaudit.render.text import record_name, short_reason
+from preaudit.text import inert, plural, shown
 from preaudit.verdict import Verdict
 
 if TYPE_CHECKING:

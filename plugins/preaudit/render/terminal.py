@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from preaudit.render.summary import COLUMNS, WORDS, RequirementSummary, Summary, summarise
-from preaudit.render.text import plural, prose, record_name, short_reason, shown
+from preaudit.render.text import record_name, short_reason
 from preaudit.snapshot import EVERYWHERE, Status, parse_time
+from preaudit.text import plural, prose, shown
 from preaudit.verdict import Level, Verdict
 
 if TYPE_CHECKING:

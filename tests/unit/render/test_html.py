@@ -14,8 +14,8 @@ from lxml import html
 from preaudit.errors import UsageError
 from preaudit.evidence.record import Observation, in_order
 from preaudit.render.html import render_html
-from preaudit.render.text import inert
 from preaudit.snapshot import SourceStatus, Status
+from preaudit.text import inert
 from preaudit.verdict import Level, Verdict
 
 from .sample import manifest_for, record, sample_records, workload

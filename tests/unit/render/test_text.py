@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from preaudit.render.budget import Budget
-from preaudit.render.text import cut, inert, prose, short_reason, shown, value_text
+from preaudit.render.text import short_reason, value_text
+from preaudit.text import cut, inert, prose, shown
 from preaudit.verdict import Verdict
 
 from .sample import record, workload
