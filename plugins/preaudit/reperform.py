@@ -111,7 +111,8 @@ def _judge_again(folder: Path, manifest: Manifest, audit: Audit, found: _Compari
     items = _items(plan, audit, manifest, found)
     names = {item.name: item for places in items.values() for item in places.values()}
     deselected = {one.get("item", "") for one in manifest.deselected}
-    waived = frozenset(one.requirement for one in audit.waivers.entries)
+    named = (plan.catalogue.names.get(one.requirement) for one in audit.waivers.entries)
+    waived = frozenset(name for name in named if name is not None)
     tally = Tally(GateCount(plan.gate), waived, frozenset(names), frozenset(deselected))
     seen = set()
     for (requirement, namespace), lines in _stored(folder / RECORDS):

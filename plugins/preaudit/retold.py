@@ -117,7 +117,7 @@ def manifest_differs(
 
 def _as_told(again: manifests.Manifest, told: manifests.Manifest, plan: Plan) -> manifests.Manifest:
     """What was derived, with that of it left as it is told which suites that are not here have a part in."""
-    here = plan.catalogue.table
+    here = plan.catalogue.names
 
     def merged(derived: Iterable[Any], stored: Iterable[Any]) -> tuple[Any, ...]:
         mine = {one.id: one for one in derived}

@@ -5,6 +5,7 @@ from importlib import resources
 
 import pytest
 
+from tests.clusters import snapshot  # noqa: F401 - a fixture
 from tests.command import preaudit
 
 

@@ -113,6 +113,23 @@ def test_a_profile_of_ones_own_and_waivers_are_judged_again_from_what_is_stored(
     assert any(json.loads(line)["waiver"] == "W-1" for line in (tmp_path / "pack/records.jsonl").read_text().splitlines())
 
 
+def test_a_waiver_under_an_older_name_of_its_requirement_is_judged_again(snapshot, tmp_path):
+    (tmp_path / "test_own.py").write_text(
+        OWN.replace('severity="low"', 'aliases=["OWN-0"], severity="low"').replace('read("name")', 'read("name") == "no"')
+    )
+    folder = snapshot("apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\nspec: {containers: [{name: c}]}")
+    (tmp_path / "waivers.yaml").write_text(json.dumps({"waivers": [{
+        "id": "W-1", "requirement": "OWN-0", "subject": {"kind": "Pod", "namespace": "shop", "name": "web"}, "owner": "o",
+        "approver": "a", "reason": "r", "compensating_control": "c", "approved_on": "2026-11-01",
+        "expires": "2027-10-31"}]}))  # fmt: skip
+    preaudit("run", "--profile", "bank", "--no-builtin", "--snapshot", folder, "--waivers", "waivers.yaml", "--out", "pack",
+             "test_own.py", cwd=tmp_path, code=0)  # fmt: skip
+    (use,) = json.loads((tmp_path / "pack/manifest.json").read_text())["waivers"]
+    assert (use["state"], use["subjects"]) == ("live", 1)
+    again = judged_again(tmp_path / "pack", [tmp_path / "test_own.py"])
+    assert (again.compared, again.differing, again.left_out) == (1, (), ())
+
+
 def test_what_was_not_judged_again_is_named(recorded, tmp_path, keys):
     (tmp_path / "test_own.py").write_text(OWN)
     preaudit("run", "--profile", "bank", "--snapshot", recorded, "--select", "POD-101,OWN", "--out", "pack", "test_own.py",
