@@ -7,6 +7,10 @@ import stat
 from pathlib import Path
 
 
+class TooMuch(ValueError):  # noqa: N818 - it says what was found
+    """A file, or a folder of them, that is no part of any pack by its sheer size; a sentence."""
+
+
 def open_plain(path: Path) -> int:
     """A descriptor of a regular file.
 
@@ -24,10 +28,11 @@ def read_plain(path: Path, most: int) -> bytes:
     """The content of a regular file.
 
     Raises:
-        OSError: it is none, cannot be read, or is longer than `most` bytes.
+        OSError: it is none, or cannot be read.
+        TooMuch: it is longer than `most` bytes.
     """
     with os.fdopen(open_plain(path), "rb") as stream:
         raw = stream.read(most + 1)
     if len(raw) > most:
-        raise OSError(0, f"it is longer than {most} bytes")
+        raise TooMuch(f"{path.name} is longer than {most} bytes")
     return raw

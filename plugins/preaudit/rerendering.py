@@ -12,7 +12,7 @@ import msgspec
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.archive import open_pack
-from preaudit.evidence.pack import MANIFEST, RECORDS, Records, reason
+from preaudit.evidence.pack import RECORDS, Records, read_manifest, reason
 from preaudit.render.renderings import RENDERINGS, Told, told_of
 from preaudit.verdict import Exit
 
@@ -20,7 +20,7 @@ from preaudit.verdict import Exit
 def report(parsed: argparse.Namespace, out: IO[str]) -> int:
     """Render again: in place where every byte comes out as the manifest names it, else into ``--out``."""
     with open_pack(Path(parsed.pack)) as folder:
-        told = _manifest(folder)
+        told = read_manifest(folder)
         sealed = {one.name: one.sha256 for one in told.files}
         told = msgspec.structs.replace(told, run=_with_options(told.run, parsed))
         try:
@@ -40,15 +40,6 @@ def report(parsed: argparse.Namespace, out: IO[str]) -> int:
                 "see preaudit verify --reperform"
             ) from None
     return Exit.OK.value
-
-
-def _manifest(folder: Path) -> manifests.Manifest:
-    try:
-        return manifests.decode((folder / MANIFEST).read_bytes())
-    except OSError as error:
-        raise UsageError(f"{folder}: no pack that can be read ({MANIFEST}: {error.strerror})") from None
-    except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as error:
-        raise UsageError(f"{folder / MANIFEST}: no manifest of this version: {error}") from None
 
 
 def _with_options(run: manifests.Run, parsed: argparse.Namespace) -> manifests.Run:

@@ -20,15 +20,16 @@ from preaudit.evidence.leaks import require_clean
 from preaudit.evidence.pack import MANIFEST, RECORDS, PackFolder, Records, files_below, reason, write_pieces
 from preaudit.evidence.readme import readme
 from preaudit.evidence.record import Record, encode
+from preaudit.evidence.strict import MAX_JSON
 from preaudit.gate import GateCount
 from preaudit.inputs import write_inputs
 from preaudit.installed import plugins
 from preaudit.judge import Item, unreached
 from preaudit.observe import observe
-from preaudit.plainfile import read_plain
+from preaudit.plainfile import TooMuch, read_plain
 from preaudit.render.renderings import RENDERINGS, told_of
 from preaudit.render.summary import Summary, summarise
-from preaudit.snapshot import MAX_COLLECTION, Snapshot
+from preaudit.snapshot import Snapshot
 from preaudit.spool import Merged
 from preaudit.uuid7 import uuid7
 from preaudit.verdict import Exit
@@ -132,7 +133,9 @@ class Run:
             deselected=deselected, records=list(Records(path, total)), count=count, interrupted=interrupted,
         )  # fmt: skip
         collection = _sha256(self.snapshot_folder / "collection.json")
-        facts, demo = self._facts(interrupted=interrupted), self._demo or is_recorded(collection)
+        # Only what was stored before can be the recording; a live run need not unpack that to know.
+        demo = self._demo or (self.plan.options.snapshot is not None and is_recorded(collection))
+        facts = self._facts(interrupted=interrupted)
         told = account(audit, judged, facts, collection_sha256=collection, demo=demo)
         self.summary = summarise(judged.records, told)
         self._render(told, judged.records, self.summary)
@@ -204,9 +207,11 @@ def _manifest_sha256(pack: str | None) -> str:
     if pack is None:
         return ""
     try:
-        return hashlib.sha256(read_plain(Path(pack) / MANIFEST, MAX_COLLECTION)).hexdigest()
+        return hashlib.sha256(read_plain(Path(pack) / MANIFEST, MAX_JSON)).hexdigest()
     except OSError as error:
         raise UsageError(f"--previous {pack}: no pack that can be read ({MANIFEST}: {error.strerror})") from None
+    except TooMuch as error:
+        raise UsageError(f"--previous {pack}: {error}, which no manifest is") from None
 
 
 def _sha256(path: Path) -> str:

@@ -18,11 +18,13 @@ from typing import IO, Any
 import msgspec
 
 from preaudit.errors import NotObservable, UsageError
-from preaudit.plainfile import read_plain
+from preaudit.plainfile import TooMuch, read_plain
 from preaudit.source import SOURCES
 
 SCHEMA = "preaudit.snapshot/1"
 EVERYWHERE = "*"
+REDACTED = "$redacted"
+"""Key of the object that stands where a value was redacted."""
 MAX_COLLECTION = 256 * 2**20
 """Longest collection.json; a status is a few hundred bytes, and there is one a source and namespace."""
 MAX_LINE = 64 * 2**20
@@ -348,6 +350,8 @@ def _read_collection(folder: Path) -> Collection:
         ) from None
     except OSError as error:
         raise UsageError(f"{folder}/collection.json cannot be read: {error.strerror}") from None
+    except TooMuch as error:
+        raise UsageError(f"{folder}: {error}; it is not a snapshot's") from None
     try:
         collection = msgspec.json.decode(raw, type=Collection)
     except (msgspec.DecodeError, ValueError) as error:

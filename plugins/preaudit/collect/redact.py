@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from preaudit.collect import commandline, credentials
+from preaudit.snapshot import REDACTED
 from preaudit.subjects.fields import PER_REPLICA, types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MARK = "$redacted"
 ESCAPE = "$escaped:"
 POLICY = "preaudit.redaction/1"
 
@@ -101,7 +101,7 @@ class Redactor:
             if len(text) <= _MAX_KNOWN_LENGTH and len(self._known) < _MAX_KNOWN:
                 self._known[name, text] = mark
         self.counts["values"] += 1
-        self.counts.update(mark[MARK]["hits"])
+        self.counts.update(mark[REDACTED]["hits"])
         return mark
 
     def _mark(self, text: str, hits: list[str], flag: str = "") -> Mark:
@@ -116,7 +116,7 @@ class Redactor:
         }
         if flag:
             mark["flag"] = flag
-        return Mark({MARK: mark})
+        return Mark({REDACTED: mark})
 
     def values(self, mapping: Any) -> Any:
         """A mapping (ConfigMap data, parameters of a volume) with every value replaced by its token."""
@@ -140,7 +140,7 @@ class Redactor:
         """A key of a free mapping, which holds a value only where somebody mistook it for one."""
         if len(key) >= 16 and credentials.shape_hits(key):
             self.counts["keys"] += 1
-            return f"redacted-{self._mark(key, [])[MARK]['token']}"
+            return f"redacted-{self._mark(key, [])[REDACTED]['token']}"
         return key
 
     def string(self, text: str) -> Any:
@@ -281,7 +281,7 @@ class Redactor:
             inner = fields.get(key)
             if inner is None:
                 self.counts["unknown fields"] += 1
-                shown = key if _FIELD.fullmatch(key) else f"redacted-{self.token(key)[MARK]['token']}"
+                shown = key if _FIELD.fullmatch(key) else f"redacted-{self.token(key)[REDACTED]['token']}"
                 found[shown] = self.token(value)
             elif isinstance(value, str) and (special := _SPECIAL.get((schema, key)) or _SPECIAL.get(("", key))):
                 found[key] = special(self, value)
@@ -428,4 +428,4 @@ def needs_look(raw: bytes) -> bool:
 
 def escaped(key: str) -> str:
     """A key of the input as it is stored."""
-    return ESCAPE + key if key.startswith((MARK, "$escaped")) else key
+    return ESCAPE + key if key.startswith((REDACTED, "$escaped")) else key

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from preaudit.evidence.contents import Survey, TooMuch, read_plain
+from preaudit.evidence.contents import Survey
 from preaudit.evidence.finding import Fault, Finding, finding
 from preaudit.evidence.outline import Outline
 from preaudit.evidence.pack import RECORDS
 from preaudit.evidence.strict import MAX_JSON, NotStrict, pretty, read_pretty
+from preaudit.plainfile import TooMuch, read_plain
 from preaudit.snapshot import StoredFile
 
 COLLECTION = "snapshot/collection.json"

@@ -17,12 +17,12 @@ from typing import IO
 import zstandard
 
 from preaudit.errors import UsageError
-from preaudit.evidence.contents import MAX_FILES, TooMuch, survey
+from preaudit.evidence.contents import MAX_FILES, survey
 from preaudit.evidence.durable import write_new
 from preaudit.evidence.outline import name_fault, read_outline
 from preaudit.evidence.pack import MANIFEST, reason
 from preaudit.evidence.strict import NotStrict
-from preaudit.plainfile import open_plain
+from preaudit.plainfile import TooMuch, open_plain
 from preaudit.text import cut, inert
 
 ENDING = ".tar.zst"

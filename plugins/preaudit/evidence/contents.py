@@ -12,7 +12,7 @@ from pathlib import Path
 
 from preaudit.evidence.finding import Fault, Finding, finding
 from preaudit.evidence.pack import MANIFEST
-from preaudit.plainfile import open_plain
+from preaudit.plainfile import TooMuch, open_plain
 from preaudit.snapshot import StoredFile
 
 ATTESTATION = "attestation.dsse.json"
@@ -26,10 +26,6 @@ MAX_BYTES = 16 * 2**30
 """Longest pack that is read; one of 10,000 pods has about 0.3 GB."""
 _CHUNK = 2**20
 _FOLDERS = frozenset({"inputs", "snapshot"})
-
-
-class TooMuch(ValueError):  # noqa: N818 - it says what the folder is
-    """A folder that is no pack by its sheer size; a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +138,3 @@ def _check(folder: Path, stored: StoredFile, reader: Callable[[bytes], None] | N
     if lines != stored.lines:
         return finding(Fault.COUNT, f"{stored.name} has {lines} lines, manifest.json says {stored.lines}")
     return None
-
-
-def read_plain(path: Path, most: int) -> bytes:
-    """A small regular file.
-
-    Raises:
-        OSError: it is a link or cannot be read.
-        TooMuch: it is longer than `most` bytes.
-    """
-    with os.fdopen(open_plain(path), "rb") as stream:
-        raw = stream.read(most + 1)
-    if len(raw) > most:
-        raise TooMuch(f"{path.name} is longer than {most} bytes")
-    return raw

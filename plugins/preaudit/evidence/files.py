@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from preaudit.evidence.agreement import agreement_findings
-from preaudit.evidence.contents import TooMuch, compare, hash_files, read_plain, survey
+from preaudit.evidence.contents import compare, hash_files, survey
 from preaudit.evidence.counting import RecordCheck, totals_findings
 from preaudit.evidence.finding import Fault, Finding, finding
 from preaudit.evidence.outline import Outline, read_outline
 from preaudit.evidence.pack import MANIFEST, RECORDS
 from preaudit.evidence.strict import MAX_JSON, NotStrict
+from preaudit.plainfile import TooMuch, read_plain
 
 
 @dataclass(frozen=True, slots=True)

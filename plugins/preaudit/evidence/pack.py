@@ -13,8 +13,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, overload
 
+import msgspec
+
 from preaudit.errors import UsageError
+from preaudit.evidence.manifest import Manifest
+from preaudit.evidence.manifest import decode as decode_manifest
 from preaudit.evidence.record import Record, decode
+from preaudit.evidence.strict import MAX_JSON
+from preaudit.plainfile import TooMuch, read_plain
 from preaudit.snapshot import StoredFile
 
 MANIFEST = "manifest.json"
@@ -145,6 +151,23 @@ def _stored(path: Path, name: str) -> StoredFile:
             lines += chunk.count(b"\n")
         os.fsync(stream.fileno())
     return StoredFile(name=name, bytes=size, sha256=digest.hexdigest(), lines=lines)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a pack.
+
+    Raises:
+        UsageError: there is none that can be read; one sentence.
+    """
+    path = folder / MANIFEST
+    try:
+        return decode_manifest(read_plain(path, MAX_JSON))
+    except TooMuch as error:
+        raise UsageError(f"{folder}: {error}, which no manifest is") from None
+    except OSError as error:
+        raise UsageError(f"{folder}: no pack that can be read ({MANIFEST}: {error.strerror})") from None
+    except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: no manifest of this version: {error}") from None
 
 
 class Records(Sequence[Record]):

@@ -12,11 +12,8 @@ from typing import Any
 import msgspec
 
 from preaudit.errors import UsageError
-from preaudit.evidence import manifest as manifests
-from preaudit.evidence.contents import TooMuch, read_plain
 from preaudit.evidence.counting import MAX_LINE
-from preaudit.evidence.pack import MANIFEST, RECORDS
-from preaudit.evidence.strict import MAX_JSON
+from preaudit.evidence.pack import RECORDS, read_manifest
 from preaudit.plainfile import open_plain
 from preaudit.subjects.ref import Subject
 from preaudit.verdict import Level, Severity, Verdict
@@ -50,7 +47,7 @@ class Side:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / RECORDS
-        self.manifest = _manifest(folder)
+        self.manifest = read_manifest(folder)
         self.judged = {one.id for one in self.manifest.catalogue}
         self.deselected = {one.get("item", "") for one in self.manifest.deselected}
         namespaces = self.manifest.snapshot.get("namespaces")
@@ -95,15 +92,3 @@ class Side:
         if self.manifest.run.interrupted:
             return "the run was interrupted"
         return ""
-
-
-def _manifest(folder: Path) -> manifests.Manifest:
-    path = folder / MANIFEST
-    try:
-        return manifests.decode(read_plain(path, MAX_JSON))
-    except TooMuch as error:
-        raise UsageError(f"{folder}: {error}, which no manifest is") from None
-    except OSError as error:
-        raise UsageError(f"{folder}: no pack that can be read ({MANIFEST}: {error.strerror})") from None
-    except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: no manifest of this version: {error}") from None

@@ -20,7 +20,7 @@ from preaudit.evidence.certificates import (
     name_of,
     verify_chain,
 )
-from preaudit.evidence.contents import ATTESTATION, TEST_RESULT, TIMESTAMP, TooMuch, read_plain
+from preaudit.evidence.contents import ATTESTATION, TEST_RESULT, TIMESTAMP
 from preaudit.evidence.envelope import MAX_ENVELOPE, NoEnvelope, Sealed, unseal
 from preaudit.evidence.files import Files
 from preaudit.evidence.finding import Fault, Finding, finding
@@ -30,6 +30,7 @@ from preaudit.evidence.statement import Predicate, Signer, predicate_of, read_pr
 from preaudit.evidence.strict import NotStrict
 from preaudit.evidence.timestamp import MAX_TOKEN, TimestampRefused, verified_time
 from preaudit.evidence.trust import Trust
+from preaudit.plainfile import TooMuch, read_plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-MARK = "$redacted"
+from preaudit.snapshot import REDACTED
 
 
 def without_tokens(value: Any) -> Any:
@@ -12,8 +12,8 @@ def without_tokens(value: Any) -> Any:
     if isinstance(value, list):
         return [without_tokens(one) for one in value]
     if isinstance(value, dict):
-        facts = value.get(MARK)
+        facts = value.get(REDACTED)
         if isinstance(facts, dict):
-            return {MARK: {key: part for key, part in facts.items() if key != "token"}}
+            return {REDACTED: {key: part for key, part in facts.items() if key != "token"}}
         return {key: without_tokens(part) for key, part in value.items()}
     return value

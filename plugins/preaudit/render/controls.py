@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from preaudit.controls import RELATIONSHIPS, Framework, Mapping
+from preaudit.render.page import ICONS, content_policy, encoded, environment
 from preaudit.render.summary import COLUMNS, WORDS, Counts, RequirementSummary, Summary
-from preaudit.text import plural, shown
-from preaudit.verdict import Verdict
+from preaudit.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,11 +19,6 @@ if TYPE_CHECKING:
     from preaudit.evidence.manifest import Manifest
 
 TOLD: dict[str, str] = {"full": "fully", "partial": "partly", "supports": "in support"}
-_ICON = {
-    Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?", Verdict.MANUAL: "✎", Verdict.WAIVED: "⚑",
-    Verdict.NOT_APPLICABLE: "\u2013",
-}  # fmt: skip
-_CHUNK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,38 +128,17 @@ def render_controls(
     """
     folder = reports / "html"
     style = "".join((folder / name).read_text(encoding="utf-8") for name in ("report.css", "controls.css"))
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(foreign=_foreign, number=_number)
-    page = environment.get_template("controls.html.j2").stream(
+    page = environment(folder).get_template("controls.html.j2").stream(
         manifest=manifest,
         coverages=coverage(summary, mapping),
         style=Markup(style),  # noqa: S704 - our own file
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        policy=content_policy(style),
         columns=COLUMNS,
         words=WORDS,
-        icons=_ICON,
+        icons=ICONS,
         told=TOLD,
         relationships=RELATIONSHIPS,
         plural=plural,
     )
-    page.enable_buffering(_CHUNK)
-    for chunk in page:
-        stream.write(chunk.encode(errors="replace"))
-
-
-def _foreign(text: str, limit: int = 80) -> Markup:
-    """A foreign text isolated from its surroundings; where it was cut, the whole stands in the title."""
-    one = shown(text, limit)
-    title = f' title="{escape(one.whole)}"' if one.whole else ""
-    return Markup(f"<bdi{title}>{escape(one.text)}</bdi>")  # noqa: S704 - both parts are escaped
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"
+    for piece in encoded(page):
+        stream.write(piece)

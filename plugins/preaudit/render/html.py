@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from preaudit.render.budget import Budget
+from preaudit.render.page import ICONS, content_policy, encoded, environment
 from preaudit.render.rows import Row, SubjectLine, rows_of, subject_lines
 from preaudit.render.sources import SourceLook, source_looks
 from preaudit.render.summary import COLUMNS, OPEN, WORDS, Counts, RequirementSummary, Summary, summarise
-from preaudit.render.text import value_text
 from preaudit.snapshot import SourceStatus, Status, parse_time
-from preaudit.text import Shown, inert, plural, shown
+from preaudit.text import plural
 from preaudit.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -28,16 +25,6 @@ if TYPE_CHECKING:
     from preaudit.evidence.record import Record
     from preaudit.render.unseen import Unseen
 
-_CHUNK = 200
-_LITERAL = re.compile(r"``(.+?)``")
-_ICON = {
-    Verdict.PASS: "✓",
-    Verdict.FAIL: "✗",
-    Verdict.UNKNOWN: "?",
-    Verdict.MANUAL: "✎",
-    Verdict.WAIVED: "⚑",
-    Verdict.NOT_APPLICABLE: "\u2013",
-}
 _Told = tuple[tuple[str, str], ...]
 _COMPLETE = {Status.COLLECTED, Status.ABSENT}
 _LEAST_SHARE = 0.8
@@ -65,16 +52,16 @@ def render_html(
     folder = reports / "html"
     style = (folder / "report.css").read_text(encoding="utf-8")
     script = (folder / "report.js").read_text(encoding="utf-8")
-    template = _environment(folder).get_template("report.html.j2")
+    template = environment(folder).get_template("report.html.j2")
     stream = template.stream(
         manifest=manifest,
         summary=summary,
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
-        policy=_content_policy(style, script),
+        policy=content_policy(style, script),
         columns=COLUMNS,
         words=WORDS,
-        icons=_ICON,
+        icons=ICONS,
         open_verdicts=OPEN,
         parameters={parameter.name: parameter for parameter in manifest.profile.parameters},
         looks_alike=_looks_alike(manifest),
@@ -91,53 +78,7 @@ def render_html(
         plural=plural,
         local_time=_local_time,
     )
-    stream.enable_buffering(_CHUNK)
-    document = bytearray()
-    for chunk in stream:
-        # A lone surrogate is made visible by `inert`; what escapes it must not stop the report.
-        document += chunk.encode(errors="replace")
-    return bytes(document)
-
-
-def _environment(folder: Path) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(foreign=_foreign, paragraph=_paragraph, number=_number, value=value_text)
-    return environment
-
-
-def _foreign(text: Shown | str, limit: int = 80) -> Markup:
-    """A foreign text isolated from its surroundings; where it was cut, the whole stands in the title."""
-    one = text if isinstance(text, Shown) else shown(text, limit)
-    title = f' title="{escape(one.whole)}"' if one.whole else ""
-    return Markup(f"<bdi{title}>{escape(one.text)}</bdi>")  # noqa: S704 - both parts are escaped
-
-
-def _paragraph(text: str) -> Markup:
-    """A docstring's paragraph: white space collapsed, literals as code, everything else escaped."""
-    parts = _LITERAL.split(" ".join(text.split()))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(inert(part)) if number % 2 else escape(inert(part))
-        for number, part in enumerate(parts)
-    )
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"
-
-
-def _content_policy(style: str, script: str) -> str:
-    """Only this file's own style and script, by their hashes; nothing is fetched, nothing is sent."""
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
-    return (
-        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    return b"".join(encoded(stream))
 
 
 def _anchors(summary: Summary) -> dict[str, str]:

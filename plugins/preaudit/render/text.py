@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from preaudit.snapshot import REDACTED
+
 if TYPE_CHECKING:
     from preaudit.evidence.record import Record, Subject
 
-REDACTED = "$redacted"
 
 
 def value_text(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from preaudit.subjects.lens import REDACTED
+from preaudit.snapshot import REDACTED
 
 _LAUNCHERS = frozenset({"go-runner", "kube-log-runner"})
 """Programs that start another one unchanged; they stand before it, with flags of their own."""

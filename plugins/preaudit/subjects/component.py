@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 import msgspec
 
 from preaudit.errors import NotObservable
+from preaudit.snapshot import REDACTED
 from preaudit.subjects.command import CommandLine, Given, parse
 from preaudit.subjects.estate import Estate
-from preaudit.subjects.lens import REDACTED, ReadLog
+from preaudit.subjects.lens import ReadLog
 from preaudit.subjects.ref import Subject
 
 SYSTEM = "kube-system"

@@ -6,10 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from preaudit.errors import NotObservable
+from preaudit.snapshot import REDACTED
 from preaudit.subjects.fields import check_path
-
-REDACTED = "$redacted"
-"""Key of the object that stands where a value was redacted."""
 
 
 class ReadLog:

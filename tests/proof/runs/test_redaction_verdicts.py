@@ -24,12 +24,13 @@ from hypothesis import strategies as st
 import preaudit.example
 from preaudit.collect.credentials import hits_for
 from preaudit.collect.objects import Lines
-from preaudit.collect.redact import MARK, Redactor
+from preaudit.collect.redact import Redactor
 from preaudit.example import NOW, examples_of, write_snapshot
 from preaudit.judge import items_of, judge
 from preaudit.parameter import Policy
 from preaudit.profile import load_profile
 from preaudit.rules import Rules
+from preaudit.snapshot import REDACTED
 from preaudit.source import SOURCES
 from preaudit.subjects.estate import Estate
 from preaudit.suites import data_folder, load_builtin
@@ -249,4 +250,4 @@ def test_the_collector_that_keeps_lets_the_canaries_through():
                     redacted += line
     assert sum(word in kept for word in planted.words.values()) > 150
     assert not [place for place, word in planted.words.items() if word in redacted]
-    assert MARK not in kept
+    assert REDACTED not in kept

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from preaudit.collect.objects import Lines, OddObject
 from preaudit.collect.podspec import PodSpecs, redact_pod_spec
-from preaudit.collect.redact import ESCAPE, MARK, Redactor, needs_look
+from preaudit.collect.redact import ESCAPE, Redactor, needs_look
+from preaudit.snapshot import REDACTED
 from preaudit.source import SOURCES
 
 KEY = b"k" * 32
@@ -88,7 +89,7 @@ def test_no_value_survives_in_a_container(place, kind):
     cron = line_of("cronjobs.batch", {"metadata": {"name": "a"}, "spec": {"jobTemplate": job}})
     for line in (pod, deployment, cron):
         assert CANARY not in line
-        assert MARK in line or "REDACTED@" in line
+        assert REDACTED in line or "REDACTED@" in line
 
 
 @pytest.mark.parametrize(
@@ -192,12 +193,12 @@ def test_names_of_objects_stay_where_they_are_referred_to():
                       "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "a"}]})  # fmt: skip
     pod = line_of("pods", {"metadata": {"name": "a", "ownerReferences": [{"kind": "X", "name": name, "uid": "u"}]},
                            "spec": {"serviceAccountName": name}})  # fmt: skip
-    assert (binding.count(name), pod.count(name), MARK in binding + pod) == (3, 2, False)
+    assert (binding.count(name), pod.count(name), REDACTED in binding + pod) == (3, 2, False)
 
 
 def test_unknown_fields_keep_their_names_and_lists_of_the_kubelet_their_values():
     spec = json.loads(line_of("pods", {"metadata": {"name": "a"}, "spec": {"volumes": [{"name": "v", "future": {"a": 1}}], "x y": 1}}))["spec"]
-    assert MARK in spec["volumes"][0]["future"]
+    assert REDACTED in spec["volumes"][0]["future"]
     assert not [key for key in spec if " " in key]
     config = json.loads(line_of("nodes/configz", {"metadata": {"name": "n"}, "config": {"tlsCipherSuites": ["A", "B"]}}))["config"]
     assert config == {"tlsCipherSuites": ["A", "B"]}
@@ -219,20 +220,20 @@ def test_a_defect_while_redacting_shows_no_value_and_hides_no_object(monkeypatch
 
 def test_an_argument_keeps_its_flag():
     (mark,) = Redactor(KEY).arguments(["--password=hunter22"])
-    assert mark[MARK]["flag"] == "--password"
-    assert "credential-flag" in mark[MARK]["hits"]
+    assert mark[REDACTED]["flag"] == "--password"
+    assert "credential-flag" in mark[REDACTED]["hits"]
     assert mark == Redactor(KEY).arguments(["--password", "hunter22"])[1]
 
 
 def test_equal_values_have_equal_tokens_under_one_key_only():
     one, two = Redactor(KEY).token("value"), Redactor(KEY).token("value", name="OTHER")
-    assert one[MARK]["token"] == two[MARK]["token"]
-    assert Redactor(b"x" * 32).token("value")[MARK]["token"] != one[MARK]["token"]
-    assert len(one[MARK]["token"]) == 32
+    assert one[REDACTED]["token"] == two[REDACTED]["token"]
+    assert Redactor(b"x" * 32).token("value")[REDACTED]["token"] != one[REDACTED]["token"]
+    assert len(one[REDACTED]["token"]) == 32
 
 
 def test_an_empty_value_is_told():
-    mark = Redactor(KEY).token("", name="PASSWORD")[MARK]
+    mark = Redactor(KEY).token("", name="PASSWORD")[REDACTED]
     assert (mark["empty"], mark["length"], mark["hits"]) == (True, "0", [])
 
 
@@ -246,7 +247,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from([MARK, "$escaped", ESCAPE + MARK, ESCAPE + ESCAPE + MARK, "a", "$redacted2"]),
+            st.sampled_from([REDACTED, "$escaped", ESCAPE + REDACTED, ESCAPE + ESCAPE + REDACTED, "a", "$redacted2"]),
             inner,
             max_size=4,
         )
@@ -276,21 +277,21 @@ def keys(node):
 def test_marks_of_the_input_are_escaped_and_can_be_had_back(node):
     stored = json.loads(Redactor(KEY).raw(json.dumps(node).encode()))
     assert unescaped(stored) == node
-    assert MARK not in set(keys(stored))
+    assert REDACTED not in set(keys(stored))
 
 
 def test_a_mark_hidden_by_escapes_is_found():
     assert needs_look(rb'{"\u0024redacted": {}}')
     assert needs_look(rb'{"$\u0072edacted": {}}')
-    assert MARK not in json.loads(Redactor(KEY).raw(rb'{"\u0024redacted": {}}'))
+    assert REDACTED not in json.loads(Redactor(KEY).raw(rb'{"\u0024redacted": {}}'))
 
 
 def test_marks_of_the_input_do_not_pass_for_ours_in_an_environment():
     line = line_of("pods", {"metadata": {"name": "a"}, "spec": {"containers": [
-        container(env=[{"name": "X", "value": {MARK: {"hits": [], "token": "0"}}, MARK: {"a": 1}}])]}})  # fmt: skip
+        container(env=[{"name": "X", "value": {REDACTED: {"hits": [], "token": "0"}}, REDACTED: {"a": 1}}])]}})  # fmt: skip
     variable = json.loads(line)["spec"]["containers"][0]["env"][0]
-    assert MARK not in variable
-    assert variable["value"][MARK]["token"] != "0"
+    assert REDACTED not in variable
+    assert variable["value"][REDACTED]["token"] != "0"
 
 
 names = st.sampled_from(["node-1", "n", "kube-api-access-abcde", "kube-api-access-xyz12", "value"])
