@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,12 +75,25 @@ def login() -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The collector waits for milliseconds where it would wait for minutes, and reads small pages."""
-    for name, value in (("CONNECT_SECONDS", 2.0), ("READ_SECONDS", 0.6), ("ATTEMPTS", 2),
-                        ("BACKOFF_CAP_SECONDS", 0.02), ("RETRY_AFTER_CAP_SECONDS", 0.02)):  # fmt: skip
-        monkeypatch.setattr(transport, name, value)
-    monkeypatch.setattr(kubelet, "SECONDS", 4.0)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The collector reads pages of four objects, so that a fault can hit the second one."""
     monkeypatch.setattr(listing, "MAX_PAGES", 40)
     monkeypatch.setattr(listing, "LIMIT", 4)
     monkeypatch.setattr(listing.ListCall.query, "__defaults__", (4, ""))
+
+
+@pytest.fixture
+def impatient(small_pages: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Within it the collector waits for milliseconds where it would wait for minutes; only faults are met so."""
+
+    @contextmanager
+    def within() -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            for name, value in (("CONNECT_SECONDS", 2.0), ("READ_SECONDS", 0.6), ("ATTEMPTS", 2),
+                                ("BACKOFF_CAP_SECONDS", 0.02), ("RETRY_AFTER_CAP_SECONDS", 0.02)):  # fmt: skip
+                patched.setattr(transport, name, value)
+            patched.setattr(kubelet, "SECONDS", 4.0)
+            patched.setattr(kubelet, "AGAIN_SECONDS", 0.02)
+            yield
+
+    return within

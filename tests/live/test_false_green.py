@@ -85,7 +85,8 @@ def test_no_fault_makes_a_verdict_better(kubeconfig, tmp_path, impatient):
                     part.mkdir()
                     proxy.set_rules([rule])
                     try:
-                        collect(part, through, {source})
+                        with impatient():
+                            collect(part, through, {source})
                     except TargetError:
                         proxy.set_rules([])
                         continue  # the run ends with exit 4 and no verdict at all

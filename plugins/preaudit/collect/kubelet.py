@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import urllib3
 
-from preaudit.collect.transport import NotAnswered, Request, exchange
+from preaudit.collect.transport import RETRIED, Answer, NotAnswered, Request, exchange
 from preaudit.collect.wording import clean
 from preaudit.errors import UsageError
 from preaudit.snapshot import SourceStatus, Status
@@ -33,6 +34,8 @@ SECONDS = 15.0
 MAX_BYTES = 2**20
 MAX_NODES = 5000
 AT_ONCE = 8
+AGAIN_SECONDS = 0.5
+"""How long a kubelet that gave no usable answer is left alone before it is asked once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +126,11 @@ def _ask(access: Access, context: ssl.SSLContext, kubelet: Kubelet) -> tuple[dic
     authorization = access.authorization()
     if authorization:
         headers["Authorization"] = authorization
-    pool = urllib3.PoolManager(ssl_context=context, maxsize=1)
+    request = Request("GET", f"https://{_host(kubelet)}/configz", headers)
     try:
-        answer, _ = exchange(
-            pool, Request("GET", f"https://{_host(kubelet)}/configz", headers), seconds=SECONDS, limit=MAX_BYTES
-        )
+        answer = _answered(context, request)
     except NotAnswered as error:
         return None, error.cause, Status.ERROR
-    finally:
-        pool.clear()
     if answer.status == 403:
         return None, f"forbidden: {clean(answer.body.decode('utf-8', 'replace'))}", Status.FORBIDDEN
     if answer.status != 200:
@@ -145,6 +144,28 @@ def _ask(access: Access, context: ssl.SSLContext, kubelet: Kubelet) -> tuple[dic
     if not config:
         return None, "the kubelet's answer has no kubeletconfig", Status.ERROR
     return config, "", Status.COLLECTED
+
+
+def _answered(context: ssl.SSLContext, request: Request) -> Answer:
+    """The kubelet's answer; a busy one, or one that is too slow once, is asked a second time.
+
+    Raises:
+        NotAnswered: nothing usable came.
+    """
+    pool = urllib3.PoolManager(ssl_context=context, maxsize=1)
+    try:
+        try:
+            answer, _ = exchange(pool, request, seconds=SECONDS, limit=MAX_BYTES)
+            if answer.status not in RETRIED:
+                return answer
+        except NotAnswered as error:
+            if error.reason in {"tls", "size", "redirect"}:
+                raise
+        time.sleep(AGAIN_SECONDS)
+        answer, _ = exchange(pool, request, seconds=SECONDS, limit=MAX_BYTES)
+        return answer
+    finally:
+        pool.clear()
 
 
 def _context(access: Access, kubelet_ca: str) -> ssl.SSLContext:
