@@ -7,6 +7,7 @@ from preaudit.errors import NotObservable
 from preaudit.parameter import Policy, parameter
 from preaudit.requirement import requirement
 from preaudit.subjects.component import ApiServer, Component, ControllerManager, Etcd, Scheduler
+from preaudit.subjects.endpoint import Endpoint, EndpointCoverage
 from preaudit.subjects.estate import BINDINGS
 from preaudit.subjects.kubelet import Kubelet
 from preaudit.subjects.lens import Lens
@@ -24,6 +25,8 @@ __all__ = [
     "Component",
     "Container",
     "ControllerManager",
+    "Endpoint",
+    "EndpointCoverage",
     "Etcd",
     "Grant",
     "Kubelet",

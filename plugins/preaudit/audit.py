@@ -19,6 +19,7 @@ from preaudit.profile import Layer, Profile, load_profile, matching, unknown_req
 from preaudit.requirement import ACTIVE_GROUPS, Requirement
 from preaudit.rules import CORE, Rules
 from preaudit.snapshot import Snapshot, parse_time
+from preaudit.source import with_needs
 from preaudit.subjects.estate import Estate
 from preaudit.suites import Catalogue, data_folder, load_builtin, load_own
 from preaudit.waiver import Waivers, load_waivers
@@ -82,7 +83,7 @@ class Plan:
     def sources(self) -> frozenset[str]:
         """Every source that the selected requirements read, and the two that identify a cluster."""
         named = {source for one in self.selected for source in one.sources}
-        return frozenset(named | {"namespaces", "nodes"})
+        return with_needs(named | {"namespaces", "nodes"})
 
     @property
     def partial(self) -> tuple[str, ...]:
@@ -164,7 +165,8 @@ class Audit:
         self.attestations = (
             load_attestations(Path(attested), self.now, uid) if attested else Attestations((), self.now, uid)
         )
-        self.rules = Rules(plan.profile, self.policy, self.waivers, self.attestations)
+        judged = frozenset(one.id for one in plan.selected)
+        self.rules = Rules(plan.profile, self.policy, self.waivers, self.attestations, judged)
         self.estate = Estate(snapshot)
 
     def items(self, requirement: Requirement) -> list[Item]:

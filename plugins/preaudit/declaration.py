@@ -50,7 +50,7 @@ def names(subject: Mapping[str, Any], ref: Subject) -> bool:
     """Whether all keys that a declaration gives are equal in a subject."""
     found = {
         "apiVersion": ref.api_version, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name,
-        "uid": ref.uid, "within": ref.within,
+        "uid": ref.uid, "within": ref.within, "host": ref.host or None, "port": ref.port or None,
     }  # fmt: skip
     return all(found.get(key) == value for key, value in subject.items())
 

@@ -200,6 +200,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             controller-manager, proxy-health, proxy-metrics.
         exposure: "external" (load balancer, NodePort, hostPort, Ingress, a named target), "node" or "cluster".
         declared: what says that it exists ("Service shop/web port https", "containerPort 8443 of container api").
+        served: something that clients rely on says so (a Service, an Ingress, a role), not a mere containerPort.
+        names: the names under which clients reach it; its certificate must be good for one of them.
         starttls: the protocol that TLS is begun in, "" for none.
         replicas: the addresses that this was seen at, sorted.
         reached: how far the way went; all else is empty where it is not "open".
@@ -222,6 +224,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str = ""
     exposure: str = "cluster"
     declared: tuple[str, ...] = ()
+    served: bool = False
+    names: tuple[str, ...] = ()
     starttls: str = ""
     replicas: tuple[Replica, ...] = ()
     reached: Reached
@@ -234,8 +238,25 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     plaintext: Fact = Fact()
 
     @property
+    def host(self) -> str:
+        """The host that a waiver names: the server name, ``owner.namespace``, or the owner of a node or target."""
+        return self.server_name or (f"{self.owner}.{self.namespace}" if self.namespace else self.owner)
+
+    @property
+    def understood(self) -> bool:
+        """It answered, and it is known what it speaks."""
+        return self.reached is Reached.OPEN and self.protocol not in {"", "silent", "unknown"}
+
+    @property
     def name(self) -> str:
         """The endpoint's name, which survives restarts: ``Deployment/web:8443``, with ``#host`` for a server name."""
         mark = f"#{self.server_name}" if self.server_name else ""
         far = "" if self.vantage == "direct" else f"@{self.vantage}"
         return f"{self.owner_kind}/{self.owner}:{self.port}{mark}{far}"
+
+
+def endpoint_line(seen: Endpoint) -> bytes:
+    """The snapshot's line for one endpoint (no line break in it)."""
+    metadata = {"name": seen.name, **({"namespace": seen.namespace} if seen.namespace else {})}
+    line = {"apiVersion": "preaudit/v1", "kind": "Endpoint", "metadata": metadata, "spec": seen}
+    return msgspec.json.encode(line, order="deterministic")

@@ -18,6 +18,7 @@ import yaml
 from preaudit.attestation import Attestations
 from preaudit.collect.objects import Lines
 from preaudit.collect.redact import Redactor
+from preaudit.endpoint import Endpoint, endpoint_line
 from preaudit.errors import UsageError
 from preaudit.evidence.record import Record, in_order
 from preaudit.judge import items_of, judge
@@ -27,6 +28,7 @@ from preaudit.requirement import Requirement
 from preaudit.rules import Rules
 from preaudit.snapshot import Collection, Snapshot, SourceStatus, SourceWriter, Status, StoredFile, write_collection
 from preaudit.source import SOURCES
+from preaudit.subjects.endpoint import COVERAGE
 from preaudit.subjects.estate import Estate
 from preaudit.suites import Catalogue, data_folder
 from preaudit.verdict import Verdict
@@ -34,8 +36,11 @@ from preaudit.waiver import Waivers
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 """The clock of every example."""
+_ENDPOINT = "Endpoint"
 _KEY = b"examples are redacted as well"
 _BY_KIND = {source.kind: source for source in SOURCES.values()}
+_CERTIFICATES = "certificates.yaml"
+"""Beside the example folders of an area: certificates (DER in base64) by a name that its endpoints' chains use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +82,21 @@ def read_example(path: Path) -> Example:
     for one in documents:
         if one.get("kind") not in _BY_KIND:
             raise UsageError(f"{path}: {one.get('kind')!r} is not collected; known are {', '.join(_BY_KIND)}")
+        if one["kind"] == _ENDPOINT:
+            _present_certificates(one, path)
     return Example(
         path, expected, tuple(documents), options.get("profile", "bank"), options.get("parameters", {}),
         options.get("sources", {}),
     )  # fmt: skip
+
+
+def _present_certificates(endpoint: dict[str, Any], path: Path) -> None:
+    """Put certificates where an endpoint's chains name them."""
+    chains = (endpoint["spec"].get("tls") or {}).get("chains", ())
+    if chains:
+        shared = yaml.load((path.parents[1] / _CERTIFICATES).read_bytes(), Loader=yaml.CSafeLoader)
+        for chain in chains:
+            chain["certificates"] = ["".join(shared[name].split()) for name in chain["certificates"]]
 
 
 def examples_of(folder: Path) -> Iterator[Example]:
@@ -103,7 +119,9 @@ def write_snapshot(folder: Path, objects: Sequence[dict[str, Any]], sources: dic
     for one in objects:
         source = _BY_KIND[one["kind"]]
         metadata = one.get("metadata", {})
-        if source.namespaced:
+        if source.kind == _ENDPOINT:
+            namespaces |= {one["spec"]["namespace"]} if one["spec"].get("namespace") else set()
+        elif source.namespaced:
             metadata.setdefault("namespace", "default")
             namespaces.add(metadata["namespace"])
         if source.kind == "Namespace":
@@ -137,6 +155,9 @@ def write_snapshot(folder: Path, objects: Sequence[dict[str, Any]], sources: dic
 def _write(folder: Path, name: str, objects: Sequence[dict[str, Any]], redactor: Redactor) -> StoredFile:
     lines, writer = Lines(SOURCES[name], redactor), SourceWriter(folder, name)
     for one in objects:
+        if one["kind"] == _ENDPOINT:
+            writer.write(endpoint_line(msgspec.convert(one["spec"], Endpoint)))
+            continue
         writer.write(lines.line(lines.repaired(msgspec.Raw(msgspec.json.encode(one)))))
     return writer.close()
 
@@ -155,7 +176,8 @@ def judge_example(example: Example, catalogue: Catalogue, folder: Path) -> list[
         example.profile, data_folder("profiles"), catalogue.requirements, catalogue.parameters, overrides=overrides
     )
     policy = Policy(profile.values, NOW)
-    rules = Rules(profile, policy, Waivers((), NOW), Attestations((), NOW))
+    told = frozenset({example.requirement, COVERAGE})
+    rules = Rules(profile, policy, Waivers((), NOW), Attestations((), NOW), told)
     estate = Estate(snapshot)
     requirement: Requirement = catalogue.table[example.requirement]
     return in_order(record for item in items_of(requirement, estate) for record in judge(item, estate, policy, rules))

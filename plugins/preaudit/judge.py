@@ -59,6 +59,8 @@ def items_of(requirement: Requirement, estate: Estate) -> list[Item]:
     stands for the namespaces that nobody could name.
     """
     kind = requirement.subject
+    if kind.places is not None:
+        return [Item(requirement, place) for place in kind.places(estate)]
     scoped = estate.snapshot.collection.scope_namespaces is not None
     items = [Item(requirement, namespace) for namespace in estate.namespaces] if kind.namespace_sources else []
     if kind.cluster_sources:
@@ -85,7 +87,13 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
         rules: levels, scope, waivers, and what the profile says of hidden or stale things.
     """
     requirement, kind = item.requirement, item.requirement.subject
-    if kind.cluster_sources or item.namespace != CLUSTER:
+    elsewhere: list[Unseen] = []
+    if kind.places is not None:
+        found = [Unseen(*one) for one in kind.missing(estate, item.namespace)] if kind.missing is not None else []
+        # Told once by the requirement whose matter it is; here it only keeps an empty population from being one.
+        unseen, elsewhere = ([], found) if kind.told_by in rules.judged else (found, [])
+        subjects = kind.enumerate(estate, item.namespace)
+    elif kind.cluster_sources or item.namespace != CLUSTER:
         unseen = _unseen(kind.sources_of(item.namespace), item.namespace, estate)
         subjects = kind.enumerate(estate, item.namespace)
     else:
@@ -112,6 +120,8 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
         unseen.append(Unseen(error.what, error.why))
     except Exception as error:  # noqa: BLE001 - an object of a shape that nobody foresaw: what it hides is unknown
         unseen.append(Unseen(kind.population, f"error: {type(error).__name__}: {sentence_of(error)}"))
+    if not counted:
+        unseen += elsewhere
     if unseen:
         records.append(_not_seen(item, unseen, rules, population))
     elif not counted and not estate.given:

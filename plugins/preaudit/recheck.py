@@ -19,10 +19,10 @@ from preaudit.evidence.places import unequal_places
 from preaudit.evidence.tokens import without_tokens
 from preaudit.observe import redaction_key
 from preaudit.snapshot import Snapshot
-from preaudit.source import SOURCES
+from preaudit.source import PROBED, SOURCES
 
 MOST = 1000
-_UNREAD = frozenset({"nodes/configz", "secrets"})
+_UNREAD = PROBED | {"secrets"}
 """Kubelets are read past the API server; of Secrets only metadata was kept, which has no whole object to compare."""
 
 

@@ -64,9 +64,14 @@ class Rules:
         policy: its values with the run's clock.
         waivers: the run's waivers.
         attestations: the run's attestations.
+        judged: ids of the requirements that the run judges.
     """
 
-    def __init__(self, profile: Profile, policy: Policy, waivers: Waivers, attestations: Attestations) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - a run's rules are these
+        self, profile: Profile, policy: Policy, waivers: Waivers, attestations: Attestations,
+        judged: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        self.judged = judged
         self._profile = profile
         self._now = policy.now
         self._waivers = waivers

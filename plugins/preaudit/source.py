@@ -6,6 +6,7 @@ sources that they read; the collector lists them; the snapshot holds a status fo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from preaudit.errors import UsageError
@@ -23,6 +24,7 @@ class Source:
         builtin: served by every Kubernetes; a built-in source is never "absent".
         keep: dotted paths of the object that a snapshot keeps; everything else is dropped on receipt.
         opt_in: the ``--read`` word without which it is not read at all, or "".
+        needs: sources that tell where to look for this one; they are read too.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Source:
     builtin: bool = True
     keep: tuple[str, ...] = ("spec",)
     opt_in: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def resource(self) -> str:
@@ -59,6 +62,11 @@ _RBAC = "rbac.authorization.k8s.io"
 _RULES = ("rules", "aggregationRule")
 _BINDING = ("roleRef", "subjects")
 _WEBHOOKS = ("webhooks",)
+_PLACES = (
+    "namespaces", "nodes", "pods", "services", "endpointslices.discovery.k8s.io", "ingresses.networking.k8s.io",
+    "replicasets.apps", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "cronjobs.batch",
+)  # fmt: skip
+"""What tells where endpoints are, and whose they are."""
 
 SOURCES: dict[str, Source] = {
     source.name: source
@@ -66,7 +74,7 @@ SOURCES: dict[str, Source] = {
         Source("namespaces", ("v1",), "Namespace", namespaced=False, keep=("spec", "status.phase")),
         Source("nodes", ("v1",), "Node", namespaced=False,
                keep=("spec", "status.nodeInfo", "status.addresses", "status.conditions", "status.daemonEndpoints")),
-        Source("pods", ("v1",), "Pod", keep=("spec", "status.phase", "status.startTime", "status.reason")),
+        Source("pods", ("v1",), "Pod", keep=("spec", "status.phase", "status.startTime", "status.reason", "status.podIPs")),
         Source("replicationcontrollers", ("v1",), "ReplicationController", keep=("spec", "status.replicas")),
         Source("deployments.apps", ("v1",), "Deployment", keep=("spec", "status")),
         Source("replicasets.apps", ("v1",), "ReplicaSet", keep=("spec", "status.replicas")),
@@ -76,7 +84,7 @@ SOURCES: dict[str, Source] = {
         Source("cronjobs.batch", ("v1",), "CronJob", keep=("spec", "status")),
         Source("serviceaccounts", ("v1",), "ServiceAccount",
                keep=("automountServiceAccountToken", "secrets", "imagePullSecrets")),
-        Source("services", ("v1",), "Service"),
+        Source("services", ("v1",), "Service", keep=("spec", "status")),
         Source("configmaps", ("v1",), "ConfigMap", keep=("data", "binaryData", "immutable")),
         Source("secrets", ("v1",), "Secret", keep=("type",), opt_in="secrets-metadata"),
         Source("limitranges", ("v1",), "LimitRange"),
@@ -93,10 +101,26 @@ SOURCES: dict[str, Source] = {
                "ValidatingWebhookConfiguration", namespaced=False, keep=_WEBHOOKS),
         Source("mutatingwebhookconfigurations.admissionregistration.k8s.io", ("v1",),
                "MutatingWebhookConfiguration", namespaced=False, keep=_WEBHOOKS),
-        Source("nodes/configz", ("v1",), "KubeletConfiguration", namespaced=False, keep=("config",)),
+        Source("endpointslices.discovery.k8s.io", ("v1",), "EndpointSlice", keep=("addressType", "endpoints", "ports")),
+        Source("ingresses.networking.k8s.io", ("v1",), "Ingress", keep=("spec", "status")),
+        Source("apiservices.apiregistration.k8s.io", ("v1",), "APIService", namespaced=False),
+        Source("certificatesigningrequests.certificates.k8s.io", ("v1",), "CertificateSigningRequest",
+               namespaced=False, keep=("spec", "status")),
+        Source("endpoints/connect", ("v1",), "Endpoint", needs=_PLACES),
+        Source("nodes/configz", ("v1",), "KubeletConfiguration", namespaced=False, keep=("config",), needs=("nodes",)),
     )
 }  # fmt: skip
 """Every source by name; literal, so that nothing registers itself."""
+PROBED = frozenset(name for name in SOURCES if "/" in name)
+"""Sources that no list of the API server answers: what is asked of kubelets and endpoints themselves."""
+ENDPOINTS = ("endpoints/connect",)
+"""Sources of endpoints, one for each way to look at them."""
+
+
+def with_needs(names: Iterable[str]) -> frozenset[str]:
+    """Some sources together with those that tell where to look for them."""
+    wanted = frozenset(names)
+    return wanted | {need for name in wanted for need in source_named(name).needs}
 
 
 def source_named(name: str) -> Source:

@@ -37,7 +37,7 @@ from preaudit.snapshot import (
     file_name,
     write_collection,
 )
-from preaudit.source import SOURCES, Source, source_named
+from preaudit.source import PROBED, SOURCES, Source, with_needs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,9 +120,7 @@ def collect_cluster(  # noqa: PLR0913 - each is an option of the user's, given b
 
 def _wanted(sources: abc.Collection[str]) -> list[Source]:
     """The sources to read, the large ones first."""
-    names = {source_named(name).name for name in sources} | {"namespaces"}
-    if CONFIGZ in names:
-        names.add("nodes")
+    names = with_needs({*sources, "namespaces"})
     first = ("namespaces", "pods", "configmaps", "replicasets.apps")
     ordered = [name for name in first if name in names] + [name for name in SOURCES if name in names - set(first)]
     return [SOURCES[name] for name in ordered]
@@ -197,8 +195,8 @@ class _Run:
         return collection
 
     def _lists(self) -> tuple[list[SourceStatus], set[str]]:
-        """Every source but the kubelets', several at a time; the statuses and the namespaces of objects seen."""
-        listed = [source for source in self.plan.wanted if source.name != CONFIGZ]
+        """Every source that the API server lists, several at a time; the statuses and the namespaces of objects seen."""
+        listed = [source for source in self.plan.wanted if source.name not in PROBED]
         if self.plan.scope is not None:
             left_out = [source.name for source in listed if not source.namespaced and source.name != "namespaces"]
             if left_out:

@@ -9,7 +9,7 @@ import yaml
 from preaudit.collect.preflight import verb_of
 from preaudit.errors import UsageError
 from preaudit.snapshot import EVERYWHERE, Identity
-from preaudit.source import Source, source_named
+from preaudit.source import ENDPOINTS, Source, source_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -41,7 +41,7 @@ def least_rbac(sources: Collection[str], namespaces: Sequence[str] | None, ident
     """
     if not identity.user:
         raise UsageError(f"no role can be bound: {identity.cause or 'the server did not say who we are'}")
-    named = [source_named(name) for name in sorted({*sources, "namespaces"})]
+    named = [source_named(name) for name in sorted({*sources, "namespaces"} - set(ENDPOINTS))]
     ordinary = [source for source in named if not source.opt_in]
     opted = [source for source in named if source.opt_in]
     documents = _documents(READER, ordinary, namespaces, identity)

@@ -15,7 +15,7 @@ from preaudit.collect.listing import refusal
 from preaudit.collect.transport import Api, Budget, NotAnswered
 from preaudit.collect.wording import clean
 from preaudit.snapshot import EVERYWHERE, Identity, Target
-from preaudit.source import Source, source_named
+from preaudit.source import ENDPOINTS, Source, source_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -98,7 +98,7 @@ def check_access(api: Api, *, sources: Collection[str], namespaces: Sequence[str
         findings sorted by source and namespace.
     """
     questions: list[tuple[Source, str]] = []
-    for name in sorted(set(sources)):
+    for name in sorted(set(sources) - set(ENDPOINTS)):
         source = source_named(name)
         if namespaces is None:
             questions.append((source, EVERYWHERE))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "requirement", "title", "area", "severity", "verdict", "level", "scope", "namespace",
     "subject.apiVersion", "subject.kind", "subject.namespace", "subject.name", "subject.uid", "subject.within",
-    "subject.unverified", "reason", "observed", "expected", "controls", "source", "pods", "spec", "population", "note",
+    "subject.unverified", "subject.host", "subject.port", "reason", "observed", "expected", "controls", "source", "pods", "spec", "population", "note",
     "waiver", "attestation",
 )  # fmt: skip
 """Every key of a record; those of its subject with a prefix, its lists and values as JSON or separated by blanks."""
@@ -77,10 +77,11 @@ def _row(record: Record, cells: _Cells) -> str:
 
 def _subject(subject: Subject | None, cells: _Cells) -> str:
     if subject is None:
-        return '"","","","","","",""'
+        return '"","","","","","","","",""'
     return (
         f"{cells[subject.api_version]},{cells[subject.kind]},{cells[subject.namespace]},{cells[subject.name]},"
-        f"{cells[subject.uid]},{cells[subject.within]},{cells['true' if subject.unverified else 'false']}"
+        f"{cells[subject.uid]},{cells[subject.within]},{cells['true' if subject.unverified else 'false']},"
+        f"{cells[subject.host]},{cells[str(subject.port) if subject.port else '']}"
     )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from preaudit.subjects import component, kubelet, objects, rbac, workload
+from preaudit.source import ENDPOINTS
+from preaudit.subjects import component, endpoint, kubelet, objects, rbac, workload
 from preaudit.subjects.estate import CLUSTER, Estate
 from preaudit.subjects.lens import ReadLog
 from preaudit.subjects.owners import WORKLOAD_SOURCES
@@ -38,6 +39,9 @@ class SubjectKind:
         cluster_sources: the same for cluster-wide subjects; one item named "cluster" where there are any.
         must_exist: every cluster has such subjects; an empty population means that they are hidden.
         ask: what to ask a provider for, where they are hidden.
+        places: where items stand, for kinds whose population decides that; None where the sources do.
+        missing: what of a place's population could not be looked at, each with why; for kinds with `places`.
+        told_by: the requirement that tells what is missing once for all others of this kind, where a run judges it.
     """
 
     name: str
@@ -48,6 +52,9 @@ class SubjectKind:
     cluster_sources: tuple[str, ...] = ()
     must_exist: bool = False
     ask: str = ""
+    places: Callable[[Estate], list[str]] | None = None
+    missing: Callable[[Estate, str], list[tuple[str, str]]] | None = None
+    told_by: str = ""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -148,6 +155,26 @@ SUBJECTS: dict[str, SubjectKind] = {
             cluster_sources=("nodes", kubelet.SOURCE),
             must_exist=True,
             ask="the kubelets' running configuration (/configz of every node)",
+        ),
+        SubjectKind(
+            name="endpoint",
+            type=endpoint.Endpoint,
+            population="every endpoint that answered and was understood",
+            enumerate=endpoint.endpoints,
+            namespace_sources=ENDPOINTS,
+            cluster_sources=ENDPOINTS,
+            places=endpoint.places,
+            missing=endpoint.missing,
+            told_by=endpoint.COVERAGE,
+        ),
+        SubjectKind(
+            name="endpoint_coverage",
+            type=endpoint.EndpointCoverage,
+            population="every endpoint that the cluster declares, or the user names",
+            enumerate=endpoint.coverage,
+            namespace_sources=ENDPOINTS,
+            cluster_sources=ENDPOINTS,
+            places=endpoint.coverage_places,
         ),
     )
 }

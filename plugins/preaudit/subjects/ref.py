@@ -16,6 +16,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
         uid: the object's UID, "" where it has none (files).
         within: the part it is about, ``containers[agent]`` or ``subjects[ServiceAccount shop/api]``; "" for the whole.
         unverified: the kind was not collected, the name is what a pod's ownerReference claims.
+        host: of an endpoint, as a waiver names it; "" for everything else.
+        port: of an endpoint, 0 for everything else.
     """
 
     api_version: str = ""
@@ -25,3 +27,5 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ren
     uid: str = ""
     within: str = ""
     unverified: bool = False
+    host: str = ""
+    port: int = 0
