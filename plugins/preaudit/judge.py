@@ -87,17 +87,7 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
         rules: levels, scope, waivers, and what the profile says of hidden or stale things.
     """
     requirement, kind = item.requirement, item.requirement.subject
-    elsewhere: list[Unseen] = []
-    if kind.places is not None:
-        found = [Unseen(*one) for one in kind.missing(estate, item.namespace)] if kind.missing is not None else []
-        # Told once by the requirement whose matter it is; here it only keeps an empty population from being one.
-        unseen, elsewhere = ([], found) if kind.told_by in rules.judged else (found, [])
-        subjects = kind.enumerate(estate, item.namespace)
-    elif kind.cluster_sources or item.namespace != CLUSTER:
-        unseen = _unseen(kind.sources_of(item.namespace), item.namespace, estate)
-        subjects = kind.enumerate(estate, item.namespace)
-    else:
-        unseen, subjects = _nameless(requirement, estate), ()
+    unseen, elsewhere, subjects = _looked_through(item, estate, rules)
     population = _population(requirement, item.namespace, unseen)
     stale = rules.stale(estate.snapshot.collection)
     standing = rules.standing_in(requirement, item.namespace)
@@ -130,6 +120,22 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
         records.append(_bare(item, Verdict.UNKNOWN, "files cannot answer this: what is not in them proves nothing",
                              rules, population))  # fmt: skip
     return records
+
+
+def _looked_through(item: Item, estate: Estate, rules: Rules) -> tuple[list[Unseen], list[Unseen], Iterable[Judged]]:
+    """What of an item's population was not seen, what another requirement tells of that, and the subjects.
+
+    What another requirement tells is no unknown here, but it keeps an empty population from being one.
+    """
+    requirement, kind = item.requirement, item.requirement.subject
+    if kind.places is not None:
+        missing = [Unseen(*one) for one in kind.missing(estate, item.namespace)] if kind.missing is not None else []
+        subjects = kind.enumerate(estate, item.namespace)
+        return ([], missing, subjects) if kind.told_by in rules.judged else (missing, [], subjects)
+    if kind.cluster_sources or item.namespace != CLUSTER:
+        unseen = _unseen(kind.sources_of(item.namespace), item.namespace, estate)
+        return unseen, [], kind.enumerate(estate, item.namespace)
+    return _nameless(requirement, estate), [], ()
 
 
 def _released(subjects: Iterable[Judged]) -> Iterator[Judged]:

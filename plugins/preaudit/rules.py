@@ -67,7 +67,7 @@ class Rules:
         judged: ids of the requirements that the run judges.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a run's rules are these
+    def __init__(
         self, profile: Profile, policy: Policy, waivers: Waivers, attestations: Attestations,
         judged: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip

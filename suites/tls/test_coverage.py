@@ -17,6 +17,6 @@ def test_every_endpoint_was_looked_at(endpoint_coverage: EndpointCoverage) -> No
 
     What was not reached may do anything: no other requirement about endpoints says a word about it.
 
-    Fix: run preaudit from where the endpoints are reached, or include a further way to look (``--active port-forward``).
+    Fix: run preaudit from where the endpoints are reached, or include a further way (``--active port-forward``).
     """
     assert endpoint_coverage.is_seen

@@ -21,7 +21,8 @@ ROOTS = (
     "ClusterRoleBinding", "PolicyRule", "Subject", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration",
     "EndpointSlice", "Ingress", "APIService", "CertificateSigningRequest",
 )  # fmt: skip
-PREFERRED = ("core.v1.", "apps.v1.", "batch.v1.", "rbac.v1.", "policy.v1.", "networking.v1.", "meta.v1.", "v1.", "discovery.v1.")
+PREFERRED = ("core.v1.", "apps.v1.", "batch.v1.", "rbac.v1.", "policy.v1.", "networking.v1.", "meta.v1.", "v1.",
+             "discovery.v1.")  # fmt: skip
 
 
 def definition(definitions: dict[str, Any], name: str) -> str | None:

@@ -59,6 +59,17 @@ def plant(server):
     assert all(status in {201, 409} for status, _ in planted), planted
 
 
+def unexplained(tmp_path, plan, snapshot, through, source):
+    """What is open without any fault now: what other parts of the cluster removed meanwhile is not among it."""
+    again = tmp_path / "again"
+    again.mkdir()
+    collect(again, through, {source})
+    now = verdicts(plan, spliced(tmp_path / "merged", snapshot, Snapshot(again), source), source)
+    shutil.rmtree(tmp_path / "merged")
+    shutil.rmtree(again)
+    return {key for key, verdict in now.items() if verdict in OPEN}
+
+
 def test_no_fault_makes_a_verdict_better(kubeconfig, tmp_path, impatient):
     plan = make_plan(Options(profile="bank"), [])
     server = Server(kubeconfig)
@@ -98,14 +109,8 @@ def test_no_fault_makes_a_verdict_better(kubeconfig, tmp_path, impatient):
                     compared += len(before[source])
                     found = better(before[source], after)
                     if found:
-                        # What another part of the cluster removed meanwhile is gone without any fault as well.
-                        again = tmp_path / "again"
-                        again.mkdir()
-                        collect(again, through, {source})
-                        now = verdicts(plan, spliced(tmp_path / "merged", snapshot, Snapshot(again), source), source)
-                        shutil.rmtree(tmp_path / "merged")
-                        shutil.rmtree(again)
-                        found = [one for one in found if now.get(one[:3]) in OPEN]
+                        still = unexplained(tmp_path, plan, snapshot, through, source)
+                        found = [one for one in found if one[:3] in still]
                     wrong += [(source, rule.fault, rule.page, *one) for one in found]
     finally:
         server.delete(f"/api/v1/namespaces/{SPACE}")

@@ -195,7 +195,7 @@ class _Run:
         return collection
 
     def _lists(self) -> tuple[list[SourceStatus], set[str]]:
-        """Every source that the API server lists, several at a time; the statuses and the namespaces of objects seen."""
+        """Every source that the API server lists, several at a time: statuses, and namespaces of objects seen."""
         listed = [source for source in self.plan.wanted if source.name not in PROBED]
         if self.plan.scope is not None:
             left_out = [source.name for source in listed if not source.namespaced and source.name != "namespaces"]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 COLUMNS = (
     "requirement", "title", "area", "severity", "verdict", "level", "scope", "namespace",
     "subject.apiVersion", "subject.kind", "subject.namespace", "subject.name", "subject.uid", "subject.within",
-    "subject.unverified", "subject.host", "subject.port", "reason", "observed", "expected", "controls", "source", "pods", "spec", "population", "note",
+    "subject.unverified", "subject.host", "subject.port",
+    "reason", "observed", "expected", "controls", "source", "pods", "spec", "population", "note",
     "waiver", "attestation",
 )  # fmt: skip
 """Every key of a record; those of its subject with a prefix, its lists and values as JSON or separated by blanks."""
