@@ -5,12 +5,12 @@ VENV := .venv
 TOX := $(VENV)/bin/tox
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test unit proof live lint types packaging heimdall browser bench fuzz wheelhouse testbed clean help
+.PHONY: demo test unit proof live lint types packaging tls heimdall browser bench fuzz wheelhouse testbed clean help
 
 help:
 	@echo "make demo        audit a recorded real cluster; leaves a pack with report.html"
-	@echo "make test        everything: lint, types, unit, proof, packaging, heimdall, browser, and live on a real two-node Kubernetes"
-	@echo "make unit proof live lint types packaging heimdall browser bench fuzz    one of them"
+	@echo "make test        everything: lint, types, unit, proof, packaging, tls, heimdall, browser, and live on a real two-node Kubernetes"
+	@echo "make unit proof live lint types packaging tls heimdall browser bench fuzz    one of them"
 	@echo "make wheelhouse  wheels for an installation without network"
 
 $(STAMP): pyproject.toml
@@ -27,6 +27,9 @@ proof: $(STAMP)
 
 unit lint types packaging: $(STAMP)
 	$(TOX) run -e $@
+
+tls: $(STAMP)
+	tests/tls/with-servers $(TOX) run -e tls
 
 heimdall: $(STAMP)
 	tests/heimdall/with-saf $(TOX) run -e $@

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import shutil
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +19,9 @@ _ONLY13 = {"secure_renegotiation": None, "extended_master_secret": None, "compre
 
 
 def missing() -> str:
-    return "" if shutil.which("gnutls-serv") else "gnutls-serv is not installed (Debian: gnutls-bin)"
+    if not shutil.which("gnutls-serv"):
+        return "gnutls-serv is not installed (Debian: gnutls-bin)"
+    return no_namespace()
 
 
 def _server(name: str, version: str, suites: set[str], priority: str, groups: set[str], **known: object) -> Server:
@@ -55,6 +60,14 @@ def start(ground: Ground, chosen: list[Server]) -> dict[str, int]:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(run, chosen))
     return ports
+
+
+@functools.cache
+def no_namespace() -> str:
+    """Why `within` cannot run anything, "" where it can."""
+    command = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--user"]), "true"]
+    allowed = shutil.which("unshare") and subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+    return "" if allowed else "this machine allows no network namespace of one's own"
 
 
 def within(ground: Ground, name: str, port: int, inner: int, command: list[str]) -> None:

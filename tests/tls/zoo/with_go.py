@@ -75,7 +75,5 @@ def start(ground: Ground, chosen: list[Server]) -> dict[str, int]:
         pair = ground.identities[one.truth.identities[0]]
         entries.append({**one.settings, "Address": f"{HOST}:{ports[one.name]}", "Chain": str(pair.chain), "Key": str(pair.key)})
     (ground.folder / "go.json").write_text(json.dumps(entries))
-    # What Go 1.22 to 1.25 turned off stays a flag away.
-    env = {**ground.environment, "GODEBUG": "tlsrsakex=1,tls3des=1,tlssha1=1"}
-    ground.run("go", [str(program), str(ground.folder / "go.json")], ports=list(ports.values()), env=env)
+    ground.run("go", [str(program), str(ground.folder / "go.json")], ports=list(ports.values()), env=ground.environment)
     return ports

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 
 from tests.tls.zoo.ground import Ground
 from tests.tls.zoo.server import Server, Truth
-from tests.tls.zoo.with_gnutls import within
+from tests.tls.zoo.with_gnutls import no_namespace, within
 
 LIBRARY = "nss"
 INNER_PORT = 8443
@@ -23,7 +23,9 @@ _CODES = {
 
 
 def missing() -> str:
-    return "" if shutil.which("selfserv") and shutil.which("pk12util") else "NSS's selfserv is not installed (Debian: libnss3-tools)"
+    if not (shutil.which("selfserv") and shutil.which("pk12util")):
+        return "NSS's selfserv is not installed (Debian: libnss3-tools)"
+    return no_namespace()
 
 
 def _server(name: str, versions: tuple[str, ...], *suites: str, **known: object) -> Server:
