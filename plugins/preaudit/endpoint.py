@@ -107,6 +107,7 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         chains_complete: whether there may be further chains (a server that speaks TLS 1.3 only may hide a second one).
         secure_renegotiation: it sends renegotiation_info (up to 1.2).
         extended_master_secret: it sends that extension (up to 1.2).
+        encrypt_then_mac: it sends that extension with a suite in CBC mode (up to 1.2).
         compression: it picked a compression method other than null.
         client_certificate: it sends a CertificateRequest.
         without_certificate: a handshake without client certificate, to its end and one read.
@@ -119,6 +120,7 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     chains_cause: str = ""
     secure_renegotiation: Fact = Fact()
     extended_master_secret: Fact = Fact()
+    encrypt_then_mac: Fact = Fact()
     compression: Fact = Fact()
     client_certificate: Fact = Fact()
     without_certificate: Answer = Answer.NOT_ASKED
@@ -129,6 +131,10 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """What is known of one version; `Answer.NOT_ASKED` where it was not asked for."""
         return next((one for one in self.offers if one.version == version),
                     Offer(version=version, answer=Answer.NOT_ASKED, cause="it was not asked for"))  # fmt: skip
+
+
+STRANGER = "https://preaudit.invalid"
+"""The origin of a site that nobody can have allowed on purpose."""
 
 
 class Cookie(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -147,6 +153,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         method: GET, HEAD or OPTIONS.
         path: as asked for.
         host: the Host header that was sent.
+        origin: the Origin header that was sent, `STRANGER`, or "" for none.
         status: 0 where no answer came, with `cause`.
         headers: values by lower-case name, of an allow-list of names.
         cookies: cookies that it sets.
@@ -158,6 +165,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     method: str
     path: str
     host: str = ""
+    origin: str = ""
     status: int = 0
     headers: dict[str, tuple[str, ...]] = {}
     cookies: tuple[Cookie, ...] = ()
@@ -204,6 +212,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         names: the names under which clients reach it; its certificate must be good for one of them.
         starttls: the protocol that TLS is begun in, "" for none.
         replicas: the addresses that this was seen at, sorted.
+        unlooked: further replicas of it that were not looked at.
         reached: how far the way went; all else is empty where it is not "open".
         cause: why it was not reached.
         protocol: tls, http, postgresql, mysql, smtp, imap, pop3, ldap, redis, mongodb, kafka, amqp, h2c, ssh,
@@ -211,6 +220,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         protocol_cause: why it is not known.
         tls: what was seen of TLS; None where it speaks none, or where nothing could be seen.
         tls_cause: why nothing was seen.
+        http: it answers HTTP/1.1 requests, within TLS where it speaks TLS; not known where nobody asked.
         pages: HTTP answers.
         plaintext: it speaks its protocol without TLS to anybody who asks (a mere redirect to https is in `pages`).
     """
@@ -228,12 +238,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     names: tuple[str, ...] = ()
     starttls: str = ""
     replicas: tuple[Replica, ...] = ()
+    unlooked: int = 0
     reached: Reached
     cause: str = ""
     protocol: str = ""
     protocol_cause: str = ""
     tls: Tls | None = None
     tls_cause: str = ""
+    http: Fact = Fact()
     pages: tuple[Page, ...] = ()
     plaintext: Fact = Fact()
 
