@@ -25,9 +25,12 @@ class NotObservable(PreauditError):  # noqa: N818 - it names a state of the worl
     Args:
         what: the thing that was to be observed ("pods in payments").
         why: the cause, as the source gave it ("forbidden: pods is forbidden for user reader").
+        at_most: the highest level at which this stands ("warn"), "" for the requirement's own: for what the design
+            of others hides from everybody who looks from where we do, and that is likely good.
     """
 
-    def __init__(self, what: str, why: str) -> None:
+    def __init__(self, what: str, why: str, at_most: str = "") -> None:
         super().__init__(f"{what}: {why}")
         self.what = what
         self.why = why
+        self.at_most = at_most

@@ -24,7 +24,7 @@ from preaudit.subjects.estate import CLUSTER, Estate
 from preaudit.subjects.kinds import Judged
 from preaudit.subjects.lens import ReadLog
 from preaudit.subjects.workload import Workload
-from preaudit.verdict import Verdict
+from preaudit.verdict import Level, Verdict, lower
 from preaudit.wording import bounded, sentence_of, shown
 
 MAX_OBSERVED = 24
@@ -151,6 +151,8 @@ class _Outcome(msgspec.Struct):
     log: ReadLog
     left_out: bool = False
     """A run on files leaves this subject out, where its profile says so: files cannot answer it."""
+    at_most: str = ""
+    """The highest level at which the verdict stands, "" for the requirement's own."""
 
 
 def _judge_subject(requirement: Requirement, subject: Judged, policy: Policy) -> _Outcome | None:
@@ -171,7 +173,8 @@ def _judge_subject(requirement: Requirement, subject: Judged, policy: Policy) ->
             return _Outcome(Verdict.UNKNOWN, "the check read nothing, so it judged nothing", log)
         return _Outcome(Verdict.FAIL, _reason(requirement, log, sentence_of(error)), log)
     except NotObservable as error:
-        return _Outcome(Verdict.UNKNOWN, f"not seen: {error.what}: {error.why}", log, left_out=True)
+        return _Outcome(Verdict.UNKNOWN, f"not seen: {error.what}: {error.why}", log, left_out=True,
+                        at_most=error.at_most)  # fmt: skip
     except (Exception, SystemExit, pytest.skip.Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - a check
         # may be anybody's code: whatever it raises is the cause of an unknown, and the run goes on.
         return _Outcome(Verdict.UNKNOWN, f"the check raised {type(error).__name__}: {sentence_of(error)}", log)
@@ -200,6 +203,8 @@ def _record(  # noqa: PLR0913, PLR0917 - one call, all of it needed
     if left > 0:
         note = "; ".join(part for part in (note, f"{left} more facts were read") if part)
     scope, level, why = standing(subject)
+    if outcome.at_most:
+        level = lower(level, Level(outcome.at_most))
     verdict, reason, waiver = outcome.verdict, outcome.reason or _holds(requirement, outcome.log), None
     if verdict is Verdict.FAIL:
         deciding = outcome.log.entries[-1][2]

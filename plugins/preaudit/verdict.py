@@ -36,6 +36,11 @@ class Level(StrEnum):
     INFO = "info"
 
 
+def lower(one: Level, other: Level) -> Level:
+    """The milder of two levels."""
+    return max(one, other, key=list(Level).index)
+
+
 class Severity(StrEnum):
     """How bad a violation is; it belongs to the requirement, not to the profile."""
 
