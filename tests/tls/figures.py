@@ -1,0 +1,88 @@
+"""How fast surveys are: many good endpoints, the same by sslyze, and hung ones among them. No test: `figures` returns
+what was measured beside what is hoped for; ``python -m tests.tls.figures`` prints it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from preaudit.collect.tls.pace import UNLIMITED, Pace
+from preaudit.collect.tls.survey import Wanted, survey
+from preaudit.endpoint import Answer, Tls
+from tests.tls import hostile, sslyze_scan
+from tests.tls.look import dial
+from tests.tls.zoo import pki, with_nginx
+from tests.tls.zoo.ground import Ground
+
+GOOD, MANY, HUNG = 50, 500, 10
+THREADS = 16
+VERDICTS = Wanted(depth="verdicts", banned=("TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA", "TLS_RSA_WITH_NULL_SHA"))
+Figure = tuple[str, str, str]
+
+
+@contextmanager
+def good_endpoints(count: int) -> Iterator[list[int]]:
+    """One nginx with a good configuration on this many ports."""
+    folder = Path(tempfile.mkdtemp(prefix="zoo-figures-"))
+    ground = Ground(folder, pki.make(folder))
+    pattern = next(one for one in with_nginx.servers() if one.name == "nginx-server-order")
+    servers = [type(pattern)(name=f"good-{one}", library=pattern.library, truth=pattern.truth, settings=pattern.settings) for one in range(count)]
+    try:
+        yield list(with_nginx.start(ground, servers).values())
+    finally:
+        ground.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _survey(ports: list[int], pace: Pace, wanted: Wanted) -> tuple[float, list[Tls], dict[int, float]]:
+    """Seconds for all, what was seen, and when each port's survey ended."""
+    began, ended = time.monotonic(), {}
+    with ThreadPoolExecutor(THREADS) as pool:
+        running: dict[Future[Tls], int] = {pool.submit(survey, dial(port), server_name="zoo.example", pace=pace, wanted=wanted): port for port in ports}
+        seen = []
+        for one in as_completed(running):
+            ended[running[one]] = time.monotonic() - began
+            seen.append(one.result())
+    return time.monotonic() - began, seen, ended
+
+
+def _right(seen: list[Tls]) -> int:
+    """How many were seen as they are: TLS 1.2 and 1.3, nothing older."""
+    return sum([offer.answer for offer in one.offers[2:]] == [Answer.REFUSED] * 2 + [Answer.ACCEPTED] * 2 for one in seen)
+
+
+def figures() -> list[Figure]:
+    """(what, measured, goal)."""
+    if why := with_nginx.missing():
+        return [("surveys of TLS endpoints", f"not measured: {why}", "")]
+    found: list[Figure] = []
+    with good_endpoints(GOOD) as ports:
+        full, seen, _ = _survey(ports, UNLIMITED, Wanted())
+        found.append((f"{GOOD} good endpoints, every suite", f"{full:.2f} s, {_right(seen)} right", "at most 2 s"))
+        quick, seen, _ = _survey(ports, UNLIMITED, VERDICTS)
+        found.append((f"{GOOD} good endpoints, verdicts", f"{quick:.2f} s, {_right(seen)} right", "at most 1 s"))
+        began = time.monotonic()
+        scans = sslyze_scan.scan([(str(port), "zoo.example", port) for port in ports])
+        theirs = time.monotonic() - began
+        found.append((f"the same {len(scans)} by sslyze", f"{theirs:.2f} s, {theirs / full:.0f} times as long", "at least 5 times"))
+        with ExitStack() as stack:
+            hung = [stack.enter_context(hostile.serving(hostile.says_nothing)) for _ in range(HUNG)]
+            patient = Pace(at_once=0, per_second=0)
+            _, seen, ended = _survey(hung + ports[:40], patient, Wanted())
+            last = max(ended[port] for port in ports[:40])
+            found.append((f"the last of 40 good endpoints behind {HUNG} hung ones", f"{last:.2f} s, {_right(seen)} right", "at most 8 s"))
+    with good_endpoints(MANY) as ports:
+        full, seen, _ = _survey(ports, UNLIMITED, Wanted())
+        found.append((f"{MANY} good endpoints, every suite", f"{full:.1f} s, {_right(seen)} right", "at most 20 s"))
+    return found
+
+
+if __name__ == "__main__":
+    for what, value, goal in figures():
+        print(f"{what:55} {value:35} {goal}")
