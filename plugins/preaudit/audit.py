@@ -19,7 +19,7 @@ from preaudit.profile import Layer, Profile, load_profile, matching, unknown_req
 from preaudit.requirement import ACTIVE_GROUPS, Requirement
 from preaudit.rules import CORE, Rules
 from preaudit.snapshot import Snapshot, parse_time
-from preaudit.source import with_needs
+from preaudit.source import ENDPOINTS, with_needs
 from preaudit.subjects.estate import Estate
 from preaudit.suites import Catalogue, data_folder, load_builtin, load_own
 from preaudit.waiver import Waivers, load_waivers
@@ -77,18 +77,25 @@ class Plan:
                 named |= found
             if named or (keep and self.options.select):
                 chosen = chosen & named if keep else chosen - named
-        return tuple(one for one in self.in_profile if one.id in chosen)
+        return tuple(one for one in self.in_profile if one.id in chosen and one not in self.about_clusters)
+
+    @cached_property
+    def about_clusters(self) -> tuple[Requirement, ...]:
+        """Requirements that lie outside a run on named endpoints alone: listed, not judged."""
+        if not self.options.targets_only:
+            return ()
+        return tuple(one for one in self.in_profile if not set(one.sources) <= set(ENDPOINTS))
 
     @cached_property
     def sources(self) -> frozenset[str]:
         """Every source that the selected requirements read, and the two that identify a cluster."""
         named = {source for one in self.selected for source in one.sources}
-        return with_needs(named | {"namespaces", "nodes"})
+        return frozenset(named) if self.options.targets_only else with_needs(named | {"namespaces", "nodes"})
 
     @property
     def partial(self) -> tuple[str, ...]:
         """Why the run cannot show everything that the profile asks for."""
-        left = len(self.in_profile) - len(self.selected)
+        left = len(self.in_profile) - len(self.about_clusters) - len(self.selected)
         options = {"select": self.options.select, "exclude": self.options.exclude}
         given = [f"--{name} {value}" for name, value in options.items() if value]
         return (f"{left} requirements of the profile were left out by {' and '.join(given)}",) if left else ()
@@ -109,6 +116,9 @@ def make_plan(options: Options, own_paths: Sequence[Path], layers: Sequence[Laye
         raise UsageError("no profile is named; add --profile baseline (or bank, government, or a file)")
     if options.snapshot and options.manifests:
         raise UsageError("--snapshot and --manifests exclude one another: judge a stored cluster or files")
+    for name in ("target", "ca"):
+        if getattr(options, name) and (options.snapshot or options.manifests):
+            raise UsageError(f"--{name} goes with a live run: a stored snapshot or files are judged as they are")
     if options.at and not options.snapshot:
         raise UsageError("--at goes with --snapshot: a live run is judged at its own time")
     for word in words(options.active):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from preaudit.audit import Plan
 from preaudit.errors import UsageError
 from preaudit.evidence.pack import MANIFEST
+from preaudit.manner import AT_ONCE, ENDPOINT_SECONDS, PER_SECOND, RUN_SECONDS
 from preaudit.options import READ_WORDS, words
+from preaudit.parameter import Policy
 from preaudit.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from preaudit.collect.endpoints.collected import Manner
 
 MIN_KEY = 16
 
@@ -33,13 +39,35 @@ def observe(plan: Plan, folder: Path, now: datetime) -> None:
 
         collect_manifests(folder, paths=options.manifests, redaction_key=key, now=now)
         return
-    from preaudit.collect.cluster import collect_cluster  # noqa: PLC0415
+    from preaudit.collect.endpoints.targets import parse_target  # noqa: PLC0415
     from preaudit.collect.progress import progress_for  # noqa: PLC0415
+
+    targets = [parse_target(one) for one in options.target or ()]
+    if options.targets_only:
+        from preaudit.collect.endpoints.alone import collect_targets  # noqa: PLC0415
+
+        collect_targets(folder, targets, manner=_manner(plan), now=now, progress=progress_for(sys.stderr))
+        return
+    from preaudit.collect.cluster import collect_cluster  # noqa: PLC0415
 
     collect_cluster(
         folder, sources=plan.sources, kubeconfig=options.kubeconfig, context=options.context,
         namespaces=options.namespace, read=read_words(options.read), redaction_key=key,
-        kubelet_ca=options.kubelet_ca, now=now, progress=progress_for(sys.stderr),
+        kubelet_ca=options.kubelet_ca, now=now, progress=progress_for(sys.stderr), manner=_manner(plan),
+        targets=targets,
+    )  # fmt: skip
+
+
+def _manner(plan: Plan) -> Manner:
+    """How the profile and the options want endpoints to be looked at."""
+    from preaudit.collect.endpoints.collected import Manner  # noqa: PLC0415 - a live run only
+    from preaudit.collect.endpoints.targets import read_anchors  # noqa: PLC0415
+
+    policy = Policy(plan.profile.values, datetime.now(UTC))
+    return Manner(
+        per_second=policy[PER_SECOND], at_once=policy[AT_ONCE], endpoint_seconds=policy[ENDPOINT_SECONDS],
+        run_seconds=policy[RUN_SECONDS],
+        anchors={f"--ca {path}": read_anchors(path, "--ca ") for path in plan.options.ca or ()},
     )  # fmt: skip
 
 

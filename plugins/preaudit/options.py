@@ -62,6 +62,9 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option("gate-severity", "only findings at least this severe close the gate", "S"),
     Option("allow", "open the gate for unknown and/or manual; printed in the report", "unknown[,manual]"),
     Option("set", "override a profile parameter, recorded as such (repeatable)", "KEY=VALUE", repeat=True),
+    Option("target", "look at this endpoint: host:port[,sni=NAME][,starttls=P][,ca=FILE] (repeatable); without "
+           "--kubeconfig or --context no cluster is looked at", "HOST:PORT", repeat=True),
+    Option("ca", "trust anchors (PEM) for endpoints, beside the system's store (repeatable)", "FILE", repeat=True),
     Option("kubelet-ca", "CA file that the kubelets' certificates are verified with, to read their configuration", "F"),
     Option("redaction-key-file", "key for redaction tokens, to compare two packs (default: a new one a pack)", "F"),
     Option("attestations", "attestation file: a person's word on what only a person can tell", "F"),
@@ -95,6 +98,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     gate_severity: str | None = None
     allow: str | None = None
     set: list[str] | None = None
+    target: list[str] | None = None
+    ca: list[str] | None = None
     kubelet_ca: str | None = None
     redaction_key_file: str | None = None
     attestations: str | None = None
@@ -106,6 +111,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     pseudonyms: bool = False
     junit_attachments: str | None = None
     no_builtin: bool = False
+
+    @property
+    def targets_only(self) -> bool:
+        """Only endpoints are looked at that the user names, and no cluster."""
+        others = (self.kubeconfig, self.context, self.namespace, self.snapshot, self.manifests)
+        return bool(self.target) and not any(others)
 
     @staticmethod
     def of(namespace: argparse.Namespace) -> Options:

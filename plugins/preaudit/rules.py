@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from preaudit.attestation import Attestations, Attested
+from preaudit.manner import MANNER
 from preaudit.parameter import Parameter, Policy, parameter
 from preaudit.profile import Profile
 from preaudit.requirement import Requirement
@@ -46,7 +47,7 @@ EXEMPT = parameter(
     "pod_security.exempt", Exemptions, meaning="Pods that the cluster exempts from its Pod Security level."
 )
 CORE: dict[str, Parameter[Any]] = {
-    one.name: one for one in (PLATFORM_NAMESPACES, PLATFORM_LEVEL, MAX_AGE, RETENTION, EXEMPT)
+    one.name: one for one in (PLATFORM_NAMESPACES, PLATFORM_LEVEL, MAX_AGE, RETENTION, EXEMPT, *MANNER)
 }
 """Parameters that belong to no suite."""
 _LEVELS = (Level.INFO, Level.WARN, Level.FAIL)

@@ -22,6 +22,7 @@ from preaudit.plainfile import TooMuch, read_plain
 from preaudit.source import SOURCES
 
 SCHEMA = "preaudit.snapshot/1"
+MODES = ("live", "manifests", "targets")
 EVERYWHERE = "*"
 REDACTED = "$redacted"
 """Key of the object that stands where a value was redacted."""
@@ -131,7 +132,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         schema: `SCHEMA`.
-        mode: "live", or "manifests" where the objects came from files.
+        mode: "live", "manifests" where the objects came from files, or "targets" where no cluster was looked at.
         started: start of the collection, RFC 3339 UTC with seconds ("2026-11-22T12:00:00Z"): the run's clock.
         finished: end of the collection.
         tool_version: version of preaudit that collected.
@@ -169,8 +170,8 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
         """Times must be readable and the schema ours."""
         if self.schema != SCHEMA:
             raise ValueError(f"schema is {self.schema!r}, this version reads {SCHEMA!r}")
-        if self.mode not in {"live", "manifests"}:
-            raise ValueError(f"mode is {self.mode!r}, known are 'live' and 'manifests'")
+        if self.mode not in MODES:
+            raise ValueError(f"mode is {self.mode!r}, known are {', '.join(MODES)}")
         parse_time(self.started)
 
 
@@ -275,11 +276,12 @@ class Snapshot:
 
     Args:
         folder: the folder that holds ``collection.json``.
+        under_way: what that will say, for a collector that looks at what it has collected so far.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, under_way: Collection | None = None) -> None:
         self.folder = folder
-        self.collection = _read_collection(folder)
+        self.collection = _read_collection(folder) if under_way is None else under_way
         self._files = {stored.name: stored for stored in self.collection.files}
         self._status: dict[tuple[str, str], SourceStatus] = {}
         for status in self.collection.sources:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import gc
 import secrets
+import threading
 import time
 from collections import Counter, abc
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 import preaudit
 from preaudit.collect.discovery import Served, discover
+from preaudit.collect.endpoints.collected import CONNECT, collect_endpoints
+from preaudit.collect.endpoints.find import find_places
+from preaudit.collect.endpoints.nodes import CLUSTER_CA, KUBELET_CA
+from preaudit.collect.endpoints.services import resolved
+from preaudit.collect.endpoints.targets import anchors_of, target_place
 from preaudit.collect.identity import first_contact
 from preaudit.collect.kubeconfig import load_access
 from preaudit.collect.kubelet import SOURCE as CONFIGZ
@@ -31,6 +38,7 @@ from preaudit.collect.writer import RewindableWriter, prepare
 from preaudit.errors import UsageError
 from preaudit.snapshot import (
     Collection,
+    Snapshot,
     SourceStatus,
     Status,
     StoredFile,
@@ -41,8 +49,9 @@ from preaudit.source import PROBED, SOURCES, Source, with_needs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
+    from preaudit.collect.endpoints.collected import Manner
+    from preaudit.collect.endpoints.targets import Target
     from preaudit.collect.progress import Progress
 
 AT_ONCE = 3
@@ -65,6 +74,8 @@ def collect_cluster(  # noqa: PLR0913 - each is an option of the user's, given b
     kubelet_ca: str | None,
     now: datetime,
     progress: Progress,
+    manner: Manner | None = None,
+    targets: Sequence[Target] = (),
 ) -> Collection:
     """Read `sources` from a live cluster into a snapshot.
 
@@ -81,6 +92,8 @@ def collect_cluster(  # noqa: PLR0913 - each is an option of the user's, given b
         kubelet_ca: PEM file of the CA that signed the kubelets' serving certificates.
         now: start of the collection, UTC.
         progress: is told how far it is.
+        manner: how endpoints are looked at; None where they are not.
+        targets: endpoints that the user names himself.
 
     Raises:
         TargetError: there is no such cluster, it cannot be reached, or it refuses the credentials.
@@ -103,6 +116,8 @@ def collect_cluster(  # noqa: PLR0913 - each is an option of the user's, given b
         key_given=redaction_key is not None,
         kubelet_ca=kubelet_ca,
         now=now,
+        manner=manner,
+        targets=tuple(targets),
     )
     api = Api(load_access(kubeconfig, context))
     run = _Run(api, folder, plan, progress)
@@ -137,6 +152,8 @@ class _Plan:
     key_given: bool
     kubelet_ca: str | None
     now: datetime
+    manner: Manner | None
+    targets: tuple[Target, ...]
 
 
 class _Run:
@@ -150,6 +167,7 @@ class _Run:
         self.counts: Counter[str] = Counter()
         self.files: list[StoredFile] = []
         self.notes = list(api.access.notes)
+        self.stop = threading.Event()
         self._begin = time.monotonic()
 
     def clock(self) -> datetime:
@@ -187,12 +205,35 @@ class _Run:
             namespaces_complete=complete,
             read=tuple(sorted(self.plan.read)),
             redaction=told(self.plan.key, self.counts, given=self.plan.key_given),
-            sources=tuple(sorted(statuses, key=lambda status: (status.source, status.namespace, status.object))),
+            sources=_in_order(statuses),
             files=tuple(sorted(self.files, key=lambda stored: stored.name)),
             notes=tuple(self.notes),
         )
+        collection = self._with_endpoints(collection)
         write_collection(self.folder, collection)
         return collection
+
+    def _with_endpoints(self, collection: Collection) -> Collection:
+        """The collection with the endpoints that its objects declare, where they are asked for."""
+        manner = self.plan.manner
+        if manner is None or not any(source.name == CONNECT for source in self.plan.wanted):
+            return collection
+        self.progress.source_started(CONNECT)
+        found = find_places(Snapshot(self.folder, collection), self.api.access.api_url)
+        known = {CLUSTER_CA: _read(self.api.access.ca_file), KUBELET_CA: _read(self.plan.kubelet_ca)}
+        statuses, files = collect_endpoints(
+            self.folder, [*found.places, *(target_place(one, resolved) for one in self.plan.targets)],
+            gaps=found.gaps, namespaces=collection.namespaces,
+            look=manner.look({**known, **anchors_of(self.plan.targets)}, self.stop), seconds=manner.run_seconds,
+            times=self.time, done=lambda: self.progress.page(CONNECT, 1),
+        )  # fmt: skip
+        self.progress.source_done(CONNECT, sum(one.lines for one in files), statuses[0].status.value)
+        return msgspec.structs.replace(
+            collection,
+            finished=self.time(),
+            sources=_in_order((*collection.sources, *statuses)),
+            files=tuple(sorted((*collection.files, *files), key=lambda stored: stored.name)),
+        )
 
     def _lists(self) -> tuple[list[SourceStatus], set[str]]:
         """Every source that the API server lists, several at a time: statuses, and namespaces of objects seen."""
@@ -362,6 +403,18 @@ class _Run:
         if path.exists():
             with path.open("rb") as stream:
                 yield from stream
+
+
+def _in_order(statuses: abc.Iterable[SourceStatus]) -> tuple[SourceStatus, ...]:
+    return tuple(sorted(statuses, key=lambda status: (status.source, status.namespace, status.object)))
+
+
+def _read(path: str | None) -> bytes:
+    """A file of trust anchors, nothing where there is none; an unreadable one was told of before."""
+    try:
+        return Path(path).read_bytes() if path else b""
+    except OSError:
+        return b""
 
 
 class _Outcome:

@@ -41,6 +41,7 @@ class Access:
         verified: whether the server's certificate is checked.
         cert_file: client certificate file, or None.
         key_file: its key.
+        ca_file: file of the CA that the server's certificate is checked against, or None.
         notes: limits of this access, in sentences.
     """
 
@@ -51,6 +52,7 @@ class Access:
     verified: bool = True
     cert_file: str | None = None
     key_file: str | None = None
+    ca_file: str | None = None
     notes: tuple[str, ...] = field(default=())
 
 
@@ -238,6 +240,7 @@ def _access(configuration: Any, context: str) -> Access:
         verified=bool(configuration.verify_ssl),
         cert_file=configuration.cert_file,
         key_file=configuration.key_file,
+        ca_file=configuration.ssl_ca_cert,
         notes=tuple(notes),
     )
 

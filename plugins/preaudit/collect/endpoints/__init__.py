@@ -1,0 +1,1 @@
+"""Endpoints: finding them, dialling them, and what each was seen to do."""

@@ -1,0 +1,121 @@
+"""Finding endpoints: the union of what the cluster declares, each place once, and where the search had gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from preaudit.collect.endpoints.nodes import CLUSTER_CA, node_places
+from preaudit.collect.endpoints.place import Gap, Place, never_dialled, united
+from preaudit.collect.endpoints.plane import plane_places
+from preaudit.collect.endpoints.pods import RunningPods, container_places
+from preaudit.collect.endpoints.services import INGRESSES, SLICES, Resolve, ingress_places, resolved, service_places
+from preaudit.errors import NotObservable
+from preaudit.snapshot import EVERYWHERE, Snapshot
+from preaudit.subjects.estate import Estate
+
+NAMESPACED = ("pods", "services", SLICES, INGRESSES)
+"""Sources that say where the endpoints of a namespace are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the search gave.
+
+    Attributes:
+        places: each address, port and server name once.
+        gaps: why the search was not complete, by namespace; "*" for the nodes and the cluster as a whole.
+    """
+
+    places: tuple[Place, ...]
+    gaps: dict[str, str]
+
+
+def find_places(snapshot: Snapshot, api_url: str, resolve: Resolve = resolved) -> Found:
+    """Every place at which the cluster declares an endpoint.
+
+    Args:
+        snapshot: the objects of the cluster.
+        api_url: the API server's URL, as the kubeconfig has it.
+        resolve: looks a name up; asked once for each name.
+    """
+    estate, once = Estate(snapshot), lru_cache(maxsize=None)(resolve)
+    gaps = dict(_gaps(snapshot, estate))
+    pods = RunningPods(estate)
+    nodes = {one.node: one.address for one in node_places(estate) if not one.refused}
+    scoped = snapshot.collection.scope_namespaces is not None
+    places: list[Place] = []
+    found: list[Iterable[Place | Gap]] = [
+        service_places(estate, pods, nodes, once), ingress_places(estate, once), container_places(pods, nodes),
+    ]  # fmt: skip
+    if not scoped:
+        found = [_api(api_url, once), node_places(estate), plane_places(estate), *found]
+    for several in found:
+        for one in several:
+            if isinstance(one, Place):
+                places.append(one)
+            else:
+                gaps.setdefault(one.namespace, f"the search for endpoints was not complete: {one.cause}")
+    return Found(tuple(_once(places)), gaps)
+
+
+def _api(url: str, resolve: Resolve) -> Iterator[Place | Gap]:
+    """The API server, as the user reaches it."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 443
+    try:
+        address = resolve(host)
+    except NotObservable as error:
+        yield Gap("default", f"{error.what}: {error.why}")
+        return
+    named = any(mark.isalpha() for mark in host) and ":" not in host
+    yield Place(
+        owner_kind="Service", owner="kubernetes", namespace="default", address=address, port=port,
+        server_name=host if named else "", names=(host,), role="apiserver", exposure="node", served=True, hint="https",
+        anchors=(CLUSTER_CA,), declared=(f"kubeconfig server {parts.scheme}://{parts.netloc}",),
+        refused=never_dialled(address, named=True),
+    )  # fmt: skip
+
+
+def _gaps(snapshot: Snapshot, estate: Estate) -> Iterator[tuple[str, str]]:
+    """Sources that were not seen completely, so that endpoints may be missing."""
+    scoped = snapshot.collection.scope_namespaces is not None
+    for namespace in estate.namespaces:
+        unseen = [f"{source}: {told}" for source, told in estate.gaps(NAMESPACED, namespace)]
+        if unseen:
+            yield namespace, "the search for endpoints was not complete: " + "; ".join(unseen)
+    unseen = [f"{source}: {told}" for source, told in estate.gaps(("nodes", *NAMESPACED), EVERYWHERE)]
+    if not scoped and unseen:
+        yield EVERYWHERE, "the search for endpoints was not complete: " + "; ".join(unseen)
+
+
+def _once(places: Sequence[Place]) -> list[Place]:
+    """Each place once: declarations that lead to one address, port and server name are united.
+
+    A port that was declared without a server name is the same as the one that a Service names.
+    """
+    by_where: dict[tuple[str, int, str], Place] = {}
+    named: dict[tuple[str, int], tuple[str, int, str]] = {}
+    kept: list[Place] = []
+    for place in sorted(places, key=lambda one: not one.server_name):
+        if not place.address:
+            kept.append(place)
+            continue
+        where = place.where
+        if not place.server_name:
+            where = named.get((place.address, place.port), where)
+        else:
+            named.setdefault((place.address, place.port), where)
+        known = by_where.get(where)
+        by_where[where] = place if known is None else united(*_ordered(known, place))
+    return [*by_where.values(), *kept]
+
+
+def _ordered(first: Place, second: Place) -> tuple[Place, Place]:
+    """The one whose owner stands first: a role's own, then a workload before a Service."""
+    def rank(one: Place) -> tuple[bool, bool]:
+        return not one.role, one.owner_kind == "Service"
+
+    return (first, second) if rank(first) <= rank(second) else (second, first)

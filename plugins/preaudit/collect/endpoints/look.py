@@ -1,0 +1,234 @@
+"""One look at one place: open it, find out what it speaks, survey its TLS, ask for its pages."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from preaudit.collect.endpoints.classify import Open, Spoken, Unopened, classify
+from preaudit.collect.endpoints.dialogue import STARTTLS
+from preaudit.collect.endpoints.pages import Ask, fetch
+from preaudit.collect.endpoints.place import Place
+from preaudit.collect.endpoints.secured import SecuredConnection
+from preaudit.collect.tls.connection import Broken, Connection, NoRoute, Refused, Stopped, TcpConnection, TimedOut
+from preaudit.collect.tls.pace import HostGate, Pace
+from preaudit.collect.tls.survey import Wanted, survey
+from preaudit.collect.tls.trust import Anchor
+from preaudit.endpoint import Endpoint, Fact, Page, Reached, Replica, Tls
+
+PAGE_SECONDS = 4.0
+MISSING = "/preaudit-no-such-page"
+_ROLE_PATHS = {
+    "apiserver": ("/version", "/api", "/metrics"),
+    "kubelet": ("/pods", "/metrics", "/configz", "/containerLogs/"),
+    "kubelet-read-only": ("/pods", "/metrics"),
+    "scheduler": ("/metrics", "/configz"),
+    "controller-manager": ("/metrics", "/configz"),
+    "etcd-client": ("/version", "/metrics"),
+}
+"""What an anonymous client must not get from a component of the control plane."""
+MYSQL_CONNECTIONS = 12
+"""A MySQL server blocks an address after 100 connections that end early, so it is asked few questions."""
+
+
+class Vantage(Protocol):
+    """From where places are looked at."""
+
+    @property
+    def name(self) -> str:
+        """As in `preaudit.endpoint.Endpoint.vantage`."""
+
+    def open(self, place: Place, deadline: float) -> Connection:
+        """A fresh stream to a place.
+
+        Raises:
+            Broken: none came about.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """Plain connections from this machine."""
+
+    stop: threading.Event
+    name: str = "direct"
+
+    def open(self, place: Place, deadline: float) -> Connection:
+        """See `Vantage.open`."""
+        return TcpConnection.open(place.address, place.port, deadline, self.stop)
+
+
+@dataclass(slots=True)
+class Gates:
+    """One gate for each host, shared by all its endpoints."""
+
+    pace: Pace
+    _made: dict[str, HostGate] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, host: str) -> HostGate:
+        """The gate of a host."""
+        with self._lock:
+            return self._made.setdefault(host, HostGate(self.pace))
+
+
+class _Gated:
+    """A connection that holds its host's gate until it is closed."""
+
+    def __init__(self, inner: Connection, held: AbstractContextManager[None]) -> None:
+        self._inner = inner
+        self._held: AbstractContextManager[None] | None = held
+
+    def send(self, data: bytes, deadline: float) -> None:
+        self._inner.send(data, deadline)
+
+    def receive(self, limit: int, deadline: float) -> bytes:
+        return self._inner.receive(limit, deadline)
+
+    def close(self) -> None:
+        self._inner.close()
+        held, self._held = self._held, None
+        if held is not None:
+            held.__exit__(None, None, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How places are looked at.
+
+    Attributes:
+        vantage: from where.
+        gates: politeness, by host.
+        anchors: sets of trust anchors by name; those that a place names, those of the user and the system's are used.
+        common: names of the sets that apply everywhere.
+        stop: set when the run is to end.
+    """
+
+    vantage: Vantage
+    gates: Gates
+    anchors: Mapping[str, Anchor]
+    common: tuple[str, ...]
+    stop: threading.Event
+
+    def at(self, place: Place, ends: float) -> Endpoint:
+        """What is seen at one place.
+
+        Args:
+            place: where.
+            ends: reading of `time.monotonic` by which the look is over.
+
+        Raises:
+            Stopped: the run is being ended.
+        """
+        if place.refused:
+            return self._endpoint(place, reached=Reached.NOT_DIALLED, cause=place.refused)
+        gate = self.gates.of(place.address)
+
+        def open_(deadline: float) -> Connection:
+            held = gate.connection(min(ends, deadline + PAGE_SECONDS), self.stop)
+            held.__enter__()
+            # The wait for a place at the gate is ours, and not to be counted against the server.
+            late = max(deadline, time.monotonic() + 1.0)
+            try:
+                return _Gated(self.vantage.open(place, min(ends, late)), held)
+            except BaseException:
+                held.__exit__(None, None, None)
+                raise
+
+        try:
+            spoken = classify(
+                open_, place.port, server_name=_sni(place.server_name), hint=place.hint, starttls=place.starttls
+            )
+        except Unopened as error:
+            reached, cause = _unreached(error.broken)
+            return self._endpoint(place, reached=reached, cause=cause)
+        tls = self._survey(place, spoken, gate, ends) if spoken.tls else None
+        pages = tuple(self._pages(place, spoken, open_, ends)) if spoken.protocol in {"tls", "http"} else ()
+        return self._endpoint(place, reached=Reached.OPEN, spoken=spoken, tls=tls, pages=pages)
+
+    def _survey(self, place: Place, spoken: Spoken, gate: HostGate, ends: float) -> Tls:
+        begin = STARTTLS.get(spoken.starttls)
+
+        def dial(deadline: float) -> Connection:
+            connection = self.vantage.open(place, deadline)
+            if begin is not None:
+                try:
+                    begin(connection, deadline)
+                except BaseException:
+                    connection.close()
+                    raise
+            return connection
+
+        wanted = Wanted()
+        if spoken.protocol == "mysql":
+            wanted = Wanted(depth="verdicts", max_connections=MYSQL_CONNECTIONS)
+        names = dict.fromkeys((*place.anchors, *self.common))
+        return survey(
+            dial, server_name=_sni(place.server_name), wanted=wanted, pace=self.gates.pace, gate=gate,
+            anchors=[self.anchors[name] for name in names if name in self.anchors], stop=self.stop, deadline=ends,
+        )  # fmt: skip
+
+    def _pages(self, place: Place, spoken: Spoken, open_: Open, ends: float) -> Iterator[Page]:
+        host = place.server_name or place.address
+        host = f"[{host}]" if ":" in host else host
+        asks = [Ask("/", host), Ask(MISSING, host), Ask("/", "")]
+        asks += [Ask(path, host) for path in _ROLE_PATHS.get(place.role, ())]
+        for ask in asks:
+            deadline = min(ends, time.monotonic() + PAGE_SECONDS)
+            connection = None
+            try:
+                connection = open_(deadline)
+                if spoken.tls:
+                    connection = SecuredConnection(connection, _sni(place.server_name))
+                    connection.shake(deadline)
+                page, _ = fetch(connection, ask, deadline)
+            except Stopped:
+                raise
+            except Broken as error:
+                page = Page(method=ask.method, path=ask.path, host=ask.host, cause=str(error))
+            finally:
+                if connection is not None:
+                    connection.close()
+            yield page
+            if not page.status and ask is asks[0]:
+                return  # it does not speak HTTP to us; why stands in the page
+
+    def _endpoint(  # noqa: PLR0913 - what an endpoint is made of
+        self, place: Place, *, reached: Reached, cause: str = "", spoken: Spoken | None = None,
+        tls: Tls | None = None, pages: tuple[Page, ...] = (),
+    ) -> Endpoint:  # fmt: skip
+        return Endpoint(
+            owner_kind=place.owner_kind, owner=place.owner, namespace=place.namespace, port=place.port,
+            server_name=place.server_name, vantage=self.vantage.name, role=place.role, exposure=place.exposure,
+            declared=tuple(sorted(place.declared)), served=place.served, names=place.names,
+            starttls=spoken.starttls if spoken else place.starttls,
+            replicas=(Replica(address=place.address, pod=place.pod, node=place.node),) if place.address else (),
+            reached=reached, cause=cause, protocol=spoken.protocol if spoken else "",
+            protocol_cause=spoken.cause if spoken else "", tls=tls, tls_cause=spoken.tls_cause if spoken else "",
+            pages=pages, plaintext=spoken.plaintext if spoken else Fact(),
+        )  # fmt: skip
+
+
+def _unreached(broken: Broken) -> tuple[Reached, str]:
+    """How far the way went, in the words that all places with this fate share."""
+    if isinstance(broken, Refused):
+        return Reached.CLOSED, "the connection is refused: nothing listens there, or a firewall says so"
+    if isinstance(broken, TimedOut):
+        return Reached.UNREACHABLE, "no connection within the time allowed"
+    if isinstance(broken, NoRoute):
+        return Reached.UNREACHABLE, f"no way there: {broken}"
+    return Reached.UNREACHABLE, f"no connection: {broken}"
+
+
+def _sni(name: str) -> str:
+    """A name as SNI takes it: addresses are never sent."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name
+    return ""

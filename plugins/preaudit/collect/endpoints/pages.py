@@ -1,0 +1,205 @@
+"""HTTP pages: asked for without credentials, read within bounds, kept without bodies, cookie values or queries."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+
+import preaudit
+from preaudit.collect.tls.connection import Broken, Connection, TimedOut
+from preaudit.collect.wording import clean
+from preaudit.endpoint import Cookie, Page
+
+MAX_BYTES = 128 * 1024
+"""Bytes of one answer that are read: head and the beginning of the body."""
+KEPT = (
+    "server", "via", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-generator",
+    "strict-transport-security", "content-security-policy", "x-content-type-options", "x-frame-options",
+    "referrer-policy", "permissions-policy", "access-control-allow-origin", "access-control-allow-credentials",
+    "content-type", "www-authenticate", "upgrade",
+)  # fmt: skip
+"""Headers whose values are kept; nothing else of an answer's head is."""
+_MAX_VALUE = 400
+_MAX_COOKIES = 20
+ORIGIN = "https://preaudit.invalid"
+"""Sent as Origin: a server that allows it allows everybody."""
+VERSIONED = re.compile(r"[A-Za-z][\w.-]{0,40}/\d{1,6}(?:\.\d{1,6}){1,5}")
+"""A product with a version, as design documents call it disclosure: ``nginx/1.22.1``."""
+_DISCLOSING = ("server", "via", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-generator")
+_BARE = re.compile(r"\d{1,6}(?:\.\d{1,6}){1,5}")
+_MISTAKEN = ("http request was sent to https port", "http request to an https server", "speaking plain http to an ssl")
+"""What servers say, in plain HTTP, to who forgets TLS at a port that has it."""
+_UNSEEN = re.compile(r"https?://\S+|<(script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+"""Parts of a page's text that name versions of other things: addresses, scripts, styles."""
+_METHOD = re.compile(r"GET|HEAD|OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request.
+
+    Attributes:
+        path: path, with no query.
+        host: the Host header, "" to leave it out, which is an error that servers answer with 400.
+        method: GET, HEAD or OPTIONS.
+    """
+
+    path: str = "/"
+    host: str = ""
+    method: str = "GET"
+
+    def __post_init__(self) -> None:
+        """Only what changes nothing, and nothing that could add a line to the request."""
+        if not _METHOD.fullmatch(self.method):
+            raise ValueError(f"{self.method} is not asked")
+        if not self.path.startswith("/") or not self.path.isascii() or not (self.path + self.host).isprintable():
+            raise ValueError(f"{self.path!r} is no path")
+
+    def encoded(self) -> bytes:
+        """The request as it is sent."""
+        lines = [f"{self.method} {self.path} HTTP/1.1", *([f"Host: {self.host}"] if self.host else []),
+                 f"User-Agent: preaudit/{preaudit.__version__}", "Accept: */*", f"Origin: {ORIGIN}",
+                 "Connection: close"]  # fmt: skip
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def fetch(connection: Connection, ask: Ask, deadline: float) -> tuple[Page, bytes]:
+    """Ask for one page over a fresh stream.
+
+    Returns:
+        the page, and the bytes that came (the beginning of them) for those who recognise other protocols.
+    """
+    raw, cause = b"", ""
+    try:
+        connection.send(ask.encoded(), deadline)
+        raw, cause = _read(connection, deadline)
+    except Broken as error:
+        cause = str(error)
+    return page_of(ask, raw, cause), raw
+
+
+def _read(connection: Connection, deadline: float) -> tuple[bytes, str]:
+    """What comes until the stream ends, enough has come, or nothing comes any more; and why it is not whole."""
+    found = bytearray()
+    try:
+        while len(found) < MAX_BYTES:
+            piece = connection.receive(MAX_BYTES - len(found), deadline)
+            if not piece:
+                return bytes(found), ""
+            found += piece
+            if not found.startswith(b"HTTP/"[: len(found)]) or _whole(found):
+                return bytes(found), ""
+    except TimedOut as error:
+        return bytes(found), "" if b"\r\n\r\n" in found else str(error)
+    except Broken as error:
+        return bytes(found), str(error)
+    return bytes(found), f"longer than {MAX_BYTES} bytes"
+
+
+def _whole(found: bytes | bytearray) -> bool:
+    """Whether a head with Content-Length has come together with its body, so that waiting longer brings nothing."""
+    head, mark, body = bytes(found).partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: *(\d{1,9})\r?$", head.lower(), re.MULTILINE) if mark else None
+    return bool(length and len(body) >= int(length.group(1)))
+
+
+def page_of(ask: Ask, raw: bytes, cause: str = "") -> Page:
+    """What is kept of an answer.
+
+    Args:
+        ask: the request.
+        raw: what came.
+        cause: why nothing more came, "" where it ended by itself.
+    """
+    asked: dict[str, Any] = {"method": ask.method, "path": ask.path, "host": ask.host}
+    if not raw.startswith(b"HTTP/"):
+        return Page(**asked, cause=cause or "the answer is not HTTP")
+    response = HTTPResponse(_Bytes(raw), method=ask.method)  # type: ignore[arg-type]
+    try:
+        response.begin()
+        body = response.read(MAX_BYTES)
+    except http.client.IncompleteRead as error:
+        body = error.partial
+    except (http.client.HTTPException, ValueError, OSError) as error:
+        return Page(**asked, cause=f"the answer cannot be read: {clean(error, 120)}")
+    headers = _headers(response)
+    return Page(
+        **asked, status=response.status, headers=headers, cookies=_cookies(response),
+        location=_location(response.getheader("Location", "")), cause=cause,
+        disclosed=tuple(dict.fromkeys([*_in_headers(headers), *_in_text(body, headers)])),
+    )  # fmt: skip
+
+
+def wants_tls(page: Page, raw: bytes) -> bool:
+    """Whether a plaintext answer only says that this port wants TLS."""
+    text = raw[:8192].decode("latin-1").lower()
+    return page.status in {400, 497} and any(said in text for said in _MISTAKEN)
+
+
+class _Bytes:
+    """What `HTTPResponse` takes for a socket."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def makefile(self, *_: Any, **__: Any) -> io.BytesIO:
+        return io.BytesIO(self._raw)
+
+
+def _headers(response: HTTPResponse) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name in KEPT:
+        values = response.headers.get_all(name) or ()
+        if values:
+            kept = [clean(value, _MAX_VALUE) for value in values[:5]]
+            # A challenge names its scheme; its parameters may hold more than that.
+            found[name] = tuple(value.split(" ", 1)[0] for value in kept) if name == "www-authenticate" else tuple(kept)
+    return found
+
+
+def _cookies(response: HTTPResponse) -> tuple[Cookie, ...]:
+    found = []
+    for value in (response.headers.get_all("set-cookie") or ())[:_MAX_COOKIES]:
+        pair, *attributes = value.split(";")
+        table = {key.strip().lower(): text.strip() for key, _, text in (one.partition("=") for one in attributes)}
+        found.append(Cookie(
+            name=clean(pair.partition("=")[0].strip(), 80), secure="secure" in table, http_only="httponly" in table,
+            same_site=clean(table.get("samesite", ""), 20).lower(),
+        ))  # fmt: skip
+    return tuple(found)
+
+
+def _location(text: str) -> str:
+    """Scheme, host and port of a redirect; its path and query may hold what a page would."""
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    if parts.scheme and host:
+        return clean(f"{parts.scheme}://{host}{port}", 200)
+    return "/" if text.startswith("/") else ""
+
+
+def _in_headers(headers: dict[str, tuple[str, ...]]) -> Iterable[str]:
+    for name in _DISCLOSING:
+        for value in headers.get(name, ()):
+            found = VERSIONED.findall(value) or (_BARE.findall(value) if name.startswith("x-") else [])
+            yield from (f"{one} (header {name})" for one in found[:5])
+
+
+def _in_text(body: bytes, headers: dict[str, tuple[str, ...]]) -> Iterable[str]:
+    """Products with versions in the text of a page, where it is text at all."""
+    kind = " ".join(headers.get("content-type", ("text/plain",))).lower()
+    if "html" in kind or "text/plain" in kind:
+        text = _UNSEEN.sub(" ", body[:16_384].decode("utf-8", "replace"))
+        visible = re.sub(r"<[^>]{0,500}>", " ", text)
+        found = [one for one in VERSIONED.findall(visible) if not one.upper().startswith("HTTP/")]
+        yield from (f"{one} (page)" for one in found[:5])
