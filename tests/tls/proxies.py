@@ -22,6 +22,13 @@ class Over(StrEnum):
     RESET = "reset"
     HANG = "hang"
     CLOSE = "close"
+    FAILURE = "handshake_failure"
+    """The alert that servers send where they have no suite in common: some throttle with it."""
+    VERSION = "protocol_version"
+    INTERNAL = "internal_error"
+
+
+ALERTS = {Over.FAILURE: 40, Over.VERSION: 70, Over.INTERNAL: 80}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +118,18 @@ class Proxy:
             self._hung.append(client)
         elif self.fault.over is Over.RESET:
             reset(client)
-        else:
+        elif self.fault.over is Over.CLOSE:
             client.close()
+        else:
+            threading.Thread(target=self._alert, args=(client,), daemon=True).start()
+
+    def _alert(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            client.settimeout(CARRY_SECONDS)
+            client.recv(65536)
+            client.sendall(bytes((21, 3, 1, 0, 2, 2, ALERTS[self.fault.over])))
+            client.shutdown(socket.SHUT_WR)
+            client.recv(65536)
 
     def _serve(self, client: socket.socket) -> None:
         with client, self._places, suppress(OSError):
@@ -170,10 +187,13 @@ FAULTS = (
     Fault(name="50 connections a second, then resets", per_second=50),
     Fault(name="50 connections a second, then hangs", per_second=50, over=Over.HANG),
     Fault(name="50 connections a second, then closes", per_second=50, over=Over.CLOSE),
+    Fault(name="50 connections a second, then internal_error", per_second=50, over=Over.INTERNAL),
     Fault(name="one connection at a time", at_once=1),
     Fault(name="nothing listens after 12 connections", first=12, stops=True),
     Fault(name="answers 3 connections, then resets", first=3),
     Fault(name="answers 7 connections, then hangs", first=7, over=Over.HANG),
     Fault(name="answers 20 connections, then closes", first=20, over=Over.CLOSE),
+    Fault(name="answers 9 connections, then handshake_failure", first=9, over=Over.FAILURE),
+    Fault(name="answers 13 connections, then protocol_version", first=13, over=Over.VERSION),
     Fault(name="resets hellos of old versions", old=True),
 )

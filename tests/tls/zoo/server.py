@@ -26,6 +26,7 @@ class Truth:
         without_certificate: what comes of a handshake without one; None where no handshake can be completed.
         secure_renegotiation: it sends renegotiation_info; None where it speaks TLS 1.3 only.
         extended_master_secret: it sends that extension; None as before.
+        encrypt_then_mac: it sends that extension where it picks a suite in CBC mode.
         compression: it picks a compression method other than null; None as before.
         dh_bits: sizes of its finite-field groups up to TLS 1.2.
         server_order: it picks by its own order; None where nothing determines it.
@@ -40,6 +41,7 @@ class Truth:
     without_certificate: Answer | None = Answer.ACCEPTED
     secure_renegotiation: bool | None = True
     extended_master_secret: bool | None = True
+    encrypt_then_mac: bool = True
     compression: bool | None = False
     dh_bits: tuple[int, ...] = ()
     server_order: bool | None = None

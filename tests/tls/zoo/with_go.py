@@ -40,7 +40,7 @@ def _server(name: str, suites: dict[str, set[str]], groups: tuple[str, ...], ide
     told = {v: frozenset(groups) if v == "TLSv1.3" else classic for v in versions if v == "TLSv1.3" or "ECDHE" in str(suites[v])}
     if "TLSv1.2" not in versions and "TLSv1.0" not in versions:
         known = {"secure_renegotiation": None, "extended_master_secret": None, "compression": None, **known}
-    truth = Truth(suites={v: frozenset(s) for v, s in suites.items()}, groups=told, identities=(identity,), **known)
+    truth = Truth(suites={v: frozenset(s) for v, s in suites.items()}, groups=told, identities=(identity,), encrypt_then_mac=False, **known)
     settings = {"Lowest": _VERSION[versions[0]], "Highest": _VERSION[versions[-1]], "Suites": named or None,
                 "Groups": [_GROUP[one] for one in groups], "Ask": ask}  # fmt: skip
     return Server(name=f"go-{name}", library=LIBRARY, truth=truth, settings=settings)
