@@ -39,6 +39,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         suites: IANA names (SSLv2: ``SSL_CK_…``) of the accepted suites, in the order in which they were picked.
         suites_complete: every other suite that IANA assigned was refused.
         suites_cause: why that is not known.
+        refused: IANA names of the suites that were asked for and refused, where `suites_complete` is false.
         server_order: the server picks by its own order (None: not known, or there is one suite only).
         groups: IANA names of the accepted key exchange groups (curves, ffdhe, hybrids).
         groups_complete: every other group that was asked for was refused.
@@ -51,6 +52,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     suites: tuple[str, ...] = ()
     suites_complete: bool = False
     suites_cause: str = ""
+    refused: tuple[str, ...] = ()
     server_order: bool | None = None
     groups: tuple[str, ...] = ()
     groups_complete: bool = False

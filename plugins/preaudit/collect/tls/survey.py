@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from preaudit.collect.tls.connection import Broken, Dial
+from preaudit.collect.tls.asking import Asking
+from preaudit.collect.tls.chains import Chains
+from preaudit.collect.tls.connection import Dial
+from preaudit.collect.tls.facts import client_certificate, of_answers, without_certificate
+from preaudit.collect.tls.offers import Offers
 from preaudit.collect.tls.pace import HostGate, Pace
+from preaudit.collect.tls.registry import TLS13
+from preaudit.collect.tls.reply import Lost
+from preaudit.collect.tls.shaking import Shaking
+from preaudit.collect.tls.steady import Steady, codes_of
 from preaudit.collect.tls.trust import Anchor
+from preaudit.collect.tls.versions import Versions
 from preaudit.endpoint import VERSIONS, Answer, Offer, Tls
 
 
@@ -40,12 +50,16 @@ class Wanted:
             raise ValueError(f"no such version: {', '.join(sorted(strange))}")
 
 
+INVENTORY = Wanted()
+POLITE = Pace()
+
+
 def survey(  # noqa: PLR0913 - the whole public face
     dial: Dial,
     *,
     server_name: str = "",
-    wanted: Wanted = Wanted(),
-    pace: Pace = Pace(),
+    wanted: Wanted = INVENTORY,
+    pace: Pace = POLITE,
     gate: HostGate | None = None,
     anchors: Sequence[Anchor] = (),
     stop: threading.Event | None = None,
@@ -65,12 +79,65 @@ def survey(  # noqa: PLR0913 - the whole public face
         stop: once set, the survey ends within a second, and what is not known by then is inconclusive.
         deadline: `time.monotonic` by which it ends likewise; `pace.endpoint_seconds` bounds it as well.
     """
-    ends = min(deadline or float("inf"), time.monotonic() + pace.endpoint_seconds)
-    cause = "nothing was asked yet"
+    ends = time.monotonic() + pace.endpoint_seconds
+    ends = ends if deadline is None else min(ends, deadline)
+    asking = Asking(dial, pace=pace, gate=gate or HostGate(pace), ends=ends, stop=stop, most=wanted.max_connections)
+    name = sni(server_name)
+    steady = Steady(asking, name)
+    asked = tuple(version for version in reversed(VERSIONS) if version not in wanted.skip)
+    first = steady.find(codes_of(asked))
+    if isinstance(first, Lost):
+        return _nothing(wanted, first.words)
+    spoken = Versions(steady, first, codes_of(asked)).run()
+    offers = Offers(steady, spoken, wanted.banned if wanted.depth == "verdicts" else None)
+    offers.run()
+    chains = Chains()
+    for _, pick in steady.seen:
+        chains.add_pick(pick)
+    shaking = Shaking(asking, name, chains, thorough=wanted.depth == "inventory")
+    shaking.run(spoken, offers.groups.get(TLS13, ()), offers.complete_before_13())
+    facts = of_answers(steady.seen)
+    answer, cause = without_certificate(shaking.last, spoken)
+    return Tls(
+        offers=tuple(offers.offer(version) for version in VERSIONS),
+        chains=chains.result(anchors),
+        chains_complete=shaking.complete,
+        chains_cause=shaking.cause,
+        secure_renegotiation=facts.secure_renegotiation,
+        extended_master_secret=facts.extended_master_secret,
+        encrypt_then_mac=facts.encrypt_then_mac,
+        compression=facts.compression,
+        client_certificate=client_certificate(steady.seen, shaking.asks),
+        without_certificate=answer,
+        without_certificate_cause=cause,
+        dh_bits=facts.dh_bits,
+    )
+
+
+def sni(server_name: str) -> str:
+    """The name to send: none for addresses, and what no name server could hold is not sent either."""
+    name = server_name.rstrip(".")
     try:
-        with (gate or HostGate(pace)).connection(ends, stop):
-            dial(min(ends, time.monotonic() + pace.connection_seconds)).close()
-    except Broken as error:
-        cause = str(error)
-    offers = tuple(Offer(version=version, answer=Answer.INCONCLUSIVE, cause=cause) for version in VERSIONS)
-    return Tls(offers=offers, chains_cause=cause)
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        pass
+    else:
+        return ""
+    try:
+        encoded = name.encode("idna").decode("ascii") if not name.isascii() else name
+    except UnicodeError:
+        return ""
+    return encoded if len(encoded) <= 253 else ""
+
+
+def _nothing(wanted: Wanted, cause: str) -> Tls:
+    """The result where not even the positive control went well."""
+    offers = tuple(
+        Offer(version=version, answer=Answer.NOT_ASKED, cause="left out on purpose")
+        if version in wanted.skip
+        else Offer(version=version, answer=Answer.INCONCLUSIVE, cause=cause)
+        for version in VERSIONS
+    )
+    return Tls(
+        offers=offers, chains_cause=cause, without_certificate=Answer.INCONCLUSIVE, without_certificate_cause=cause
+    )

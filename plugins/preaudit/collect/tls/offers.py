@@ -1,0 +1,106 @@
+"""From accepted versions to `Offer`s: suites, groups and orders of each."""
+
+from __future__ import annotations
+
+from preaudit.collect.tls.groups import Grouped, find_groups
+from preaudit.collect.tls.hello import Hello, Shape
+from preaudit.collect.tls.registry import (
+    ASSIGNED,
+    GROUPS,
+    SSL2,
+    SUITES,
+    VERSION_CODES,
+    VERSION_NAMES,
+    suite_name,
+    suites_of,
+)
+from preaudit.collect.tls.reply import Picked
+from preaudit.collect.tls.steady import Steady
+from preaudit.collect.tls.suites import Sweep, Swept
+from preaudit.collect.tls.versions import Spoken
+from preaudit.endpoint import Answer, Offer
+
+
+class Offers:
+    """Asks for the suites and groups of every version that is spoken.
+
+    Args:
+        steady: with its positive control found.
+        spoken: what is known of the versions.
+        banned: names of the suites to ask for; None asks for all, and for groups.
+
+    Attributes:
+        groups: codes of the accepted groups, by version.
+    """
+
+    def __init__(self, steady: Steady, spoken: dict[int, Spoken], banned: tuple[str, ...] | None) -> None:
+        self._steady = steady
+        self._spoken = spoken
+        self._banned = None if banned is None else frozenset(banned)
+        self._swept: dict[int, Swept] = {}
+        self._grouped: dict[int, Grouped] = {}
+        self.groups: dict[int, tuple[int, ...]] = {}
+
+    def run(self) -> None:
+        """Ask, newest version first."""
+        control = self._steady.control
+        small = isinstance(control, Hello) and control.shape is Shape.SMALL
+        for version in sorted(self._spoken, reverse=True):
+            one = self._spoken[version]
+            if one.answer is not Answer.ACCEPTED or one.first is None:
+                continue
+            if version == SSL2:
+                self._swept[version] = Swept((one.first,), (), complete=True)
+                continue
+            if self._banned is None:
+                self._swept[version] = Sweep(self._steady, version, suites_of(version), small=small).run()
+                self._grouped[version] = find_groups(self._steady, version, self._swept[version].picks, small=small)
+                self.groups[version] = self._grouped[version].groups
+            else:
+                codes = tuple(code for code in suites_of(version) if SUITES[code].name in self._banned)
+                swept = (
+                    Sweep(self._steady, version, codes, small=small).run() if codes else Swept((), (), complete=True)
+                )
+                self._swept[version] = swept
+
+    def complete_before_13(self) -> bool:
+        """Whether every suite up to TLS 1.2 is known, so that no chain can hide behind one."""
+        older = [version for version in self._spoken if version < VERSION_CODES["TLSv1.3"]]
+        return self._banned is None and all(
+            self._spoken[version].answer is Answer.REFUSED or (version in self._swept and self._swept[version].complete)
+            for version in older
+        )
+
+    def _names(self, version: int, picks: tuple[Picked, ...]) -> tuple[str, ...]:
+        if version == SSL2:
+            return tuple(suite_name(version, kind) for pick in picks for kind in pick.kinds)
+        return tuple(suite_name(version, pick.suite) for pick in picks)
+
+    def offer(self, name: str) -> Offer:
+        """What is known of one version."""
+        version = VERSION_CODES[name]
+        one = self._spoken.get(version)
+        if one is None:
+            return Offer(version=name, answer=Answer.NOT_ASKED, cause="left out on purpose")
+        if one.answer is not Answer.ACCEPTED or one.first is None:
+            return Offer(version=name, answer=one.answer, cause=one.cause)
+        swept = self._swept.get(version) or Swept((), (), complete=False, cause="its suites were not asked for")
+        grouped = self._grouped.get(version) or Grouped((), complete=False, cause="groups were not asked for")
+        names = self._names(version, swept.picks)
+        if version != SSL2 and suite_name(version, one.first.suite) not in names:
+            names = (suite_name(version, one.first.suite), *names)
+        partial = "" if self._banned is None or version == SSL2 else "only banned suites were asked for"
+        refused = tuple(suite_name(version, code) for code in swept.refused if code in ASSIGNED)
+        return Offer(
+            version=VERSION_NAMES[version],
+            answer=Answer.ACCEPTED,
+            cause=one.cause,
+            suites=names,
+            suites_complete=swept.complete and not partial,
+            suites_cause=swept.cause or partial,
+            refused=() if swept.complete and not partial else refused,
+            server_order=swept.server_order,
+            groups=tuple(GROUPS.get(group, f"{group:#06x}") for group in grouped.groups),
+            groups_complete=grouped.complete,
+            groups_cause=grouped.cause,
+        )

@@ -1,0 +1,177 @@
+"""Which suites an endpoint accepts under one version: offer all, drop what was picked, offer the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from preaudit.collect.tls.hello import SMALL_SUITES, Hello, Shape
+from preaudit.collect.tls.registry import SUITES, TLS13, suite_name
+from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply
+from preaudit.collect.tls.steady import Alive, Steady, hello_of
+
+_CHUNKS_LOST = 3
+"""After so many chunks that gave no answer, no further one is tried."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What is known of a version's suites.
+
+    Attributes:
+        picks: accepting answers, in the order in which they came, one for each suite.
+        refused: codes that were offered and refused, confirmed by a good control.
+        complete: all other suites that were to be asked for were refused.
+        cause: why that is not known.
+        server_order: the server picks by its own order.
+    """
+
+    picks: tuple[Picked, ...]
+    refused: tuple[int, ...]
+    complete: bool
+    cause: str = ""
+    server_order: bool | None = None
+
+
+class Sweep:
+    """Enumerates suites of one version.
+
+    Args:
+        steady: with its positive control found.
+        version: that is spoken.
+        offered: codes to ask for.
+        small: the server answers small hellos only.
+    """
+
+    def __init__(self, steady: Steady, version: int, offered: tuple[int, ...], *, small: bool = False) -> None:
+        self._steady = steady
+        self._version = version
+        self._offered = offered
+        self._small = small
+        self._picks: dict[int, Picked] = {}
+        self._failed: set[int] = set()
+        self._groups: list[int] = []
+        self._unclear: set[int] = set()
+        self._lost = ""
+
+    def run(self) -> Swept:
+        """Ask until everything is refused, then run the positive control."""
+        self._all()
+        alive, server_order = self._check()
+        if alive is Alive.RECOVERED:
+            self._unclear.clear()
+            self._all()
+            alive, server_order = self._check()
+        left = [code for code in self._offered if code not in self._picks]
+        if alive is not Alive.GOOD:
+            dead = self._steady.dead
+            cause = dead.words if dead else "the positive control failed in between"
+            return Swept(tuple(self._picks.values()), (), complete=False, cause=cause, server_order=server_order)
+        refused = tuple(code for code in left if code not in self._unclear)
+        return Swept(
+            tuple(self._picks.values()), refused, complete=not self._unclear, cause=self._lost if self._unclear else "",
+            server_order=server_order,
+        )  # fmt: skip
+
+    def _rest(self, codes: tuple[int, ...], *, again: bool = False) -> tuple[int, ...]:
+        without = self._picks.keys() if again else self._picks.keys() | self._failed
+        return tuple(code for code in codes if code not in without)
+
+    def _hello(self, suites: tuple[int, ...], shape: Shape) -> Hello:
+        groups: tuple[int, ...] = ()
+        if shape is Shape.FULL and self._groups:
+            # Known groups last: a server that follows the client's order then names another one with each suite.
+            every = hello_of(self._version, shape)
+            known = self._groups
+            offered = every.groups if isinstance(every, Hello) else ()
+            groups = tuple(sorted(offered, key=lambda group: group in known))
+        name = self._steady.server_name
+        hello = hello_of(self._version, shape, suites=suites, groups=groups, server_name=name)
+        if not isinstance(hello, Hello):
+            raise TypeError("SSLv2 has no suites to sweep")
+        return hello
+
+    def _drain(self, codes: tuple[int, ...], shape: Shape) -> Reply | None:
+        """Ask until nothing is left (None) or something else than a pick comes."""
+        rest = self._rest(codes, again=True)
+        tried: set[int] = set()
+        while rest := tuple(code for code in rest if code not in self._picks and code not in tried):
+            reply = self._steady.insist(self._hello(rest, shape))
+            if isinstance(reply, Picked):
+                self._picks[reply.suite] = reply
+                if reply.group is not None and reply.group not in self._groups:
+                    self._groups.append(reply.group)
+            elif reply.suite is not None and isinstance(reply, Declined) and not reply.sure:
+                # Picked, and then given up with an alert: not accepted, unless another shape says otherwise.
+                tried.add(reply.suite)
+                self._failed.add(reply.suite)
+            elif reply.suite is not None and isinstance(reply, Lost) and not reply.final:
+                tried.add(reply.suite)
+                self._unclear.add(reply.suite)
+                self._lost = f"{suite_name(self._version, reply.suite)}: {reply.words}"
+            else:
+                return reply
+        return None
+
+    def _all(self) -> None:
+        refusals = 0
+        if not self._small:
+            for shape in (Shape.FULL, Shape.PLAIN):
+                end = self._drain(self._offered, shape)
+                if end is None or (isinstance(end, Declined) and end.sure):
+                    if shape is Shape.FULL and self._failed:
+                        continue
+                    self._settle()
+                    return
+                refusals += isinstance(end, Declined)
+                if isinstance(end, Lost):
+                    self._lost = end.words
+                    if end.final:
+                        self._unclear.update(self._rest(self._offered, again=True))
+                        return
+        if refusals < 2:
+            self._in_chunks(refusals)
+        self._settle()
+
+    def _settle(self) -> None:
+        self._unclear -= self._picks.keys()
+
+    def _in_chunks(self, refusals: int) -> None:
+        """Small hellos, for servers that stumble over long ones; what stays unclear then is few suites only."""
+        rest = self._rest(self._offered, again=True)
+        lost = 0
+        for start in range(0, len(rest), SMALL_SUITES):
+            chunk = rest[start : start + SMALL_SUITES]
+            if lost >= _CHUNKS_LOST or self._steady.dead:
+                self._unclear.update(chunk)
+                continue
+            end = self._drain(chunk, Shape.SMALL)
+            if isinstance(end, Declined) and not end.sure and not refusals:
+                end = self._drain(chunk, Shape.PLAIN)
+            if isinstance(end, Lost):
+                lost += 1
+                self._lost = end.words
+                self._unclear.update(self._rest(chunk, again=True))
+
+    def _check(self) -> tuple[Alive, bool | None]:
+        """A positive control that tells the order as well, where several suites are accepted."""
+        if len(self._picks) > 1:
+            # Nothing but accepted suites, and the favourite last.
+            codes = tuple(self._picks)
+            shape = Shape.SMALL if self._small else Shape.FULL
+            reply = self._steady.ask(self._hello((*codes[1:], codes[0]), shape))
+            if isinstance(reply, Picked):
+                return Alive.GOOD, reply.suite == codes[0]
+        return self._steady.alive(), None
+
+
+def usable_for_groups(picks: tuple[Picked, ...], version: int) -> tuple[int, ...]:
+    """Accepted suites whose key exchange names a group; those with RSA only, if there are any.
+
+    An ECDSA certificate binds the server to offers that hold the certificate's own curve (RFC 8422), so that the
+    others could not be told apart.
+    """
+    if version == TLS13:
+        return tuple(pick.suite for pick in picks)
+    curves = [pick.suite for pick in picks if SUITES[pick.suite].key_exchange == "ec"]
+    free = tuple(code for code in curves if SUITES[code].authentication != "ECDSA")
+    return free or tuple(curves)
