@@ -67,6 +67,7 @@ def _manner(plan: Plan) -> Manner:
     return Manner(
         per_second=policy[PER_SECOND], at_once=policy[AT_ONCE], endpoint_seconds=policy[ENDPOINT_SECONDS],
         run_seconds=policy[RUN_SECONDS],
+        groups=frozenset({*plan.profile.active, *words(plan.options.active)}),
         anchors={f"--ca {path}": read_anchors(path, "--ca ") for path in plan.options.ca or ()},
     )  # fmt: skip
 

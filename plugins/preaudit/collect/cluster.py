@@ -19,7 +19,9 @@ import preaudit
 from preaudit.collect.discovery import Served, discover
 from preaudit.collect.endpoints.collected import CONNECT, collect_endpoints
 from preaudit.collect.endpoints.find import find_places
+from preaudit.collect.endpoints.look import Direct
 from preaudit.collect.endpoints.nodes import CLUSTER_CA, KUBELET_CA
+from preaudit.collect.endpoints.portforward import PortForward
 from preaudit.collect.endpoints.services import resolved
 from preaudit.collect.endpoints.targets import anchors_of, target_place
 from preaudit.collect.identity import first_contact
@@ -221,10 +223,14 @@ class _Run:
         self.progress.source_started(CONNECT)
         found = find_places(Snapshot(self.folder, collection), self.api.access.api_url)
         known = {CLUSTER_CA: _read(self.api.access.ca_file), KUBELET_CA: _read(self.plan.kubelet_ca)}
+        known |= anchors_of(self.plan.targets)
+        forward = None
+        if "port-forward" in manner.groups:
+            forward = manner.look(known, PortForward(self.api.access, self.stop), self.stop)
         statuses, files = collect_endpoints(
             self.folder, [*found.places, *(target_place(one, resolved) for one in self.plan.targets)],
             gaps=found.gaps, namespaces=collection.namespaces,
-            look=manner.look({**known, **anchors_of(self.plan.targets)}, self.stop), seconds=manner.run_seconds,
+            look=manner.look(known, Direct(self.stop), self.stop), forward=forward, seconds=manner.run_seconds,
             times=self.time, done=lambda: self.progress.page(CONNECT, 1),
         )  # fmt: skip
         self.progress.source_done(CONNECT, sum(one.lines for one in files), statuses[0].status.value)

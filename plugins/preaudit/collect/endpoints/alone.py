@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import preaudit
 from preaudit.collect.endpoints.collected import CONNECT, Manner, collect_endpoints
+from preaudit.collect.endpoints.look import Direct
 from preaudit.collect.endpoints.services import resolved
 from preaudit.collect.endpoints.targets import Target, anchors_of, target_place
 from preaudit.collect.wording import utc
@@ -41,12 +42,13 @@ def collect_targets(
     def times() -> str:
         return utc(now + timedelta(seconds=time.monotonic() - begin))
 
+    stop = threading.Event()
     progress.start(1)
     progress.source_started(CONNECT)
     try:
         statuses, files = collect_endpoints(
             folder, [target_place(one, resolved) for one in targets], gaps={}, namespaces=(),
-            look=manner.look(anchors_of(targets), threading.Event()), seconds=manner.run_seconds, times=times,
+            look=manner.look(anchors_of(targets), Direct(stop), stop), seconds=manner.run_seconds, times=times,
             done=lambda: progress.page(CONNECT, 1),
         )  # fmt: skip
         progress.source_done(CONNECT, sum(one.lines for one in files), statuses[0].status.value)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from preaudit.collect.endpoints.dialogue import STARTTLS, NoTls, OtherProtocol
 from preaudit.collect.endpoints.pages import Ask, fetch, page_of, wants_tls
 from preaudit.collect.endpoints.protocols import Question, greeted, in_turn
-from preaudit.collect.tls.connection import Broken, Connection, Stopped, TimedOut
+from preaudit.collect.tls.connection import Broken, Connection, Refused, Stopped, TimedOut
 from preaudit.collect.tls.hello import Hello, encode
 from preaudit.collect.tls.registry import TLS13
 from preaudit.endpoint import Fact
@@ -117,6 +117,8 @@ def _first(open_: Open, server_name: str) -> tuple[bytes, str]:
         answer = connection.receive(_MOST, deadline)
     except Stopped:
         raise
+    except Refused as error:  # a port-forward learns of it only now
+        raise Unopened(error) from None
     except Broken as error:
         return b"", f"a ClientHello: {error}"
     else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from preaudit.collect.endpoints.look import Direct, Gates, Look
-from preaudit.collect.endpoints.looking import look_at
+from preaudit.collect.endpoints.look import Gates, Look, Vantage
+from preaudit.collect.endpoints.looking import first_replicas, look_at, merged
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.tls.pace import Pace
 from preaudit.collect.tls.trust import Anchor
@@ -31,6 +31,7 @@ class Manner:
         endpoint_seconds: the longest that one endpoint may take.
         run_seconds: the longest that all of them may take.
         anchors: sets of trust anchors of the user's own, by name (PEM).
+        groups: active groups that the profile or the command line includes.
     """
 
     per_second: float
@@ -38,16 +39,17 @@ class Manner:
     endpoint_seconds: float
     run_seconds: float
     anchors: Mapping[str, bytes]
+    groups: frozenset[str] = frozenset()
 
-    def look(self, known: Mapping[str, bytes], stop: threading.Event) -> Look:
-        """Looking from this machine, with these anchors and others that belong to places."""
+    def look(self, known: Mapping[str, bytes], vantage: Vantage, stop: threading.Event) -> Look:
+        """Looking from a vantage, with these anchors and others that belong to places."""
         anchors = {name: Anchor(name, pem) for name, pem in {**known, **self.anchors}.items() if pem}
         system = _system_store()
         if system:
             anchors[SYSTEM_STORE] = Anchor(SYSTEM_STORE, system, private=False)
         pace = Pace(at_once=self.at_once, per_second=self.per_second, endpoint_seconds=self.endpoint_seconds)
         common = (*self.anchors, *([SYSTEM_STORE] if system else []))
-        return Look(vantage=Direct(stop), gates=Gates(pace), anchors=anchors, common=common, stop=stop)
+        return Look(vantage=vantage, gates=Gates(pace), anchors=anchors, common=common, stop=stop)
 
 
 def collect_endpoints(  # noqa: PLR0913 - each is said by name
@@ -57,6 +59,7 @@ def collect_endpoints(  # noqa: PLR0913 - each is said by name
     gaps: Mapping[str, str],
     namespaces: Iterable[str],
     look: Look,
+    forward: Look | None = None,
     seconds: float,
     times: Callable[[], str],
     done: Callable[[], None] = lambda: None,
@@ -69,6 +72,7 @@ def collect_endpoints(  # noqa: PLR0913 - each is said by name
         gaps: why the search for places was not complete, by namespace; "*" for the cluster as a whole.
         namespaces: every namespace that is known, for the statuses.
         look: how.
+        forward: how pods are looked at whose endpoints were not seen otherwise; None where that is not asked for.
         seconds: the longest that it may take.
         times: the present time, as it is recorded.
         done: told after each place.
@@ -77,7 +81,14 @@ def collect_endpoints(  # noqa: PLR0913 - each is said by name
         the statuses of the source, and the files written.
     """
     started = times()
-    seen = look_at(places, look, seconds=seconds, done=done)
+    chosen, left = first_replicas(places)
+    found = look_at(chosen, look, seconds=seconds, done=done)
+    if forward is not None:
+        hidden = [place for place, one in found if not one.understood and place.pod]
+        again = look_at([replace(place, refused="") for place in hidden], forward, seconds=seconds)
+        better = {place.where: one for place, one in again if one.understood}
+        found = [(place, better.get(place.where, one) if place.pod else one) for place, one in found]
+    seen = merged([one for _, one in found], left)
     statuses = _statuses(seen, gaps, namespaces, started, times())
     if not seen:
         return statuses, []

@@ -50,8 +50,8 @@ class _Networks:
 
 def look_at(
     places: Sequence[Place], look: Look, *, seconds: float, done: Callable[[], None] = lambda: None
-) -> list[Endpoint]:
-    """What is seen at all places, merged to endpoints.
+) -> list[tuple[Place, Endpoint]]:
+    """What is seen at each place.
 
     Args:
         places: each address, port and server name once.
@@ -75,17 +75,15 @@ def look_at(
         done()
         return seen
 
-    chosen, left = _replicas(places)
     executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="endpoint")
     try:
-        futures = [executor.submit(one, place) for place in chosen]
-        seen = [future.result() for future in futures]
+        futures = [executor.submit(one, place) for place in places]
+        return [(place, future.result()) for place, future in zip(places, futures, strict=True)]
     except BaseException:
         look.stop.set()
         raise
     finally:
         executor.shutdown(cancel_futures=True)
-    return merged(seen, left)
 
 
 def _why_not(place: Place, ends: float, networks: _Networks, seconds: float) -> str:
@@ -98,8 +96,8 @@ def _why_not(place: Place, ends: float, networks: _Networks, seconds: float) -> 
     return f"{_MUTE_AFTER} other addresses of {mute} gave no answer, so this one was not waited for" if mute else ""
 
 
-def _replicas(places: Iterable[Place]) -> tuple[list[Place], Counter[tuple[str, str, str, int, str]]]:
-    """The places that are looked at, spread over hosts, and how many replicas of each endpoint are not."""
+def first_replicas(places: Iterable[Place]) -> tuple[list[Place], Counter[tuple[str, str, str, int, str]]]:
+    """The places that are looked at, and how many further replicas of each endpoint are not."""
     counts: Counter[tuple[str, str, str, int, str]] = Counter()
     left: Counter[tuple[str, str, str, int, str]] = Counter()
     chosen = []
