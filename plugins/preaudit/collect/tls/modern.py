@@ -1,4 +1,4 @@
-"""One real handshake of TLS 1.3: the chain it sends, whether it asks for a certificate, and what it says without one."""
+"""One real handshake of TLS 1.3: its chain, whether it asks for a certificate, and what it says without one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _CHANGE = b"\x14\3\3\0\1\1"
 MAX_BYTES = 320 * 1024
 REFUSALS = {40, 41, 42, 116}
-"""Alerts that say that a certificate is wanted: handshake_failure, no_certificate, bad_certificate, certificate_required."""
+"""Alerts for want of a certificate: handshake_failure, no_certificate, bad_certificate, certificate_required."""
 
 
 @dataclass(frozen=True)

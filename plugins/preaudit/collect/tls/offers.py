@@ -67,7 +67,8 @@ class Offers:
         """Whether every suite up to TLS 1.2 is known, so that no chain can hide behind one."""
         older = [version for version in self._spoken if version < VERSION_CODES["TLSv1.3"]]
         return self._banned is None and all(
-            self._spoken[version].answer is Answer.REFUSED or (version in self._swept and self._swept[version].complete)
+            self._spoken[version].answer in {Answer.REFUSED, Answer.CUT_OFF}
+            or (version in self._swept and self._swept[version].complete)
             for version in older
         )
 

@@ -1,4 +1,4 @@
-"""TLS 1.3's key schedule and record protection (RFC 8446, sections 5 and 7), as far as a client's handshake needs them."""
+"""TLS 1.3's key schedule and record protection (RFC 8446, sections 5 and 7), as far as a handshake needs them."""
 
 from __future__ import annotations
 

@@ -88,7 +88,8 @@ def survey(  # noqa: PLR0913 - the whole public face
     first = steady.find(codes_of(asked))
     if isinstance(first, Lost):
         return _nothing(wanted, first.words)
-    spoken = Versions(steady, first, codes_of(asked)).run()
+    # Oldest first: the newest is then picked last, and vouches for the refusals before it.
+    spoken = Versions(steady, first, codes_of(asked)[::-1]).run()
     offers = Offers(steady, spoken, wanted.banned if wanted.depth == "verdicts" else None)
     offers.run()
     chains = Chains()

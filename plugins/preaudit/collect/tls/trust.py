@@ -8,11 +8,16 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from OpenSSL import crypto
 
 from preaudit.endpoint import TrustPath
 
 _PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----[^-]+-----END (?:X509 )?CERTIFICATE-----")
+_KINDS: tuple[tuple[type, str], ...] = (
+    (rsa.RSAPublicKey, "RSA"), (ec.EllipticCurvePublicKey, "ECDSA"), (dsa.DSAPublicKey, "DSS"),
+    (ed25519.Ed25519PublicKey, "EdDSA"), (ed448.Ed448PublicKey, "EdDSA"),
+)  # fmt: skip
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, crypto.Error)
 
 
@@ -106,8 +111,4 @@ def key_kind(der: bytes) -> str:
         key = x509.load_der_x509_certificate(der).public_key()
     except _UNREADABLE:
         return "other"
-    name = type(key).__name__
-    for part, kind in (("RSA", "RSA"), ("Elliptic", "ECDSA"), ("DSA", "DSS"), ("Ed", "EdDSA")):
-        if part in name:
-            return kind
-    return "other"
+    return next((kind for types, kind in _KINDS if isinstance(key, types)), "other")

@@ -26,7 +26,7 @@ class Versions:
     Args:
         steady: with its positive control found.
         first: the control's answer.
-        versions: codes to ask for, newest first.
+        versions: codes to ask for, in that order.
     """
 
     def __init__(self, steady: Steady, first: Picked, versions: tuple[int, ...]) -> None:

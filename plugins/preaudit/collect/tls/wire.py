@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Sequence
 
 
 class Garbage(ValueError):  # noqa: N818 - it names what was received
@@ -52,6 +53,6 @@ def vector(size: int, data: bytes) -> bytes:
     return len(data).to_bytes(size) + data
 
 
-def numbers(values: Iterable[int]) -> bytes:
+def numbers(values: Sequence[int]) -> bytes:
     """Two bytes for each value."""
-    return b"".join(value.to_bytes(2) for value in values)
+    return struct.pack(f">{len(values)}H", *values)
