@@ -27,6 +27,7 @@ from preaudit.installed import plugins
 from preaudit.judge import Item, unreached
 from preaudit.observe import observe
 from preaudit.plainfile import TooMuch, read_plain
+from preaudit.render.inventory import endpoints_of
 from preaudit.render.renderings import RENDERINGS, told_of
 from preaudit.render.summary import Summary, summarise
 from preaudit.snapshot import Snapshot
@@ -138,7 +139,7 @@ class Run:
         facts = self._facts(interrupted=interrupted)
         told = account(audit, judged, facts, collection_sha256=collection, demo=demo)
         self.summary = summarise(judged.records, told)
-        self._render(told, judged.records, self.summary)
+        self._render(audit, told, judged.records, self.summary)
         told = manifests.with_files(told, files_below(self.pack.path))
         self.pack.write(MANIFEST, manifests.encode(told))
         leaks = require_clean(self.pack.path)
@@ -179,8 +180,12 @@ class Run:
             pseudonyms=self.plan.options.pseudonyms, attachments=self.plan.options.junit_attachments or "",
         )  # fmt: skip
 
-    def _render(self, told: manifests.Manifest, records: Sequence[Record], summary: Summary) -> None:
-        material = told_of(records, told, _sha256(self.pack.path / RECORDS), summary)
+    def _render(
+        self, audit: Audit, told: manifests.Manifest, records: Sequence[Record], summary: Summary
+    ) -> None:
+        material = told_of(
+            records, told, _sha256(self.pack.path / RECORDS), endpoints=endpoints_of(audit.snapshot), summary=summary
+        )
         for name, render in RENDERINGS.items():
             with self.pack.create(name) as stream:
                 render(material, stream)

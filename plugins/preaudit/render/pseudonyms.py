@@ -28,6 +28,7 @@ import msgspec
 
 from preaudit.evidence.manifest import Manifest
 from preaudit.evidence.record import Observation, Record
+from preaudit.render.inventory import Mask
 from preaudit.snapshot import SourceStatus
 
 SEED = "pseudonyms"
@@ -54,19 +55,22 @@ _PUBLIC = re.compile(
 """Hosts that say nothing of whose cluster it is."""
 
 
-def pseudonymised(records: Sequence[Record], manifest: Manifest) -> tuple[Sequence[Record], Manifest]:
+def pseudonymised(records: Sequence[Record], manifest: Manifest) -> tuple[Sequence[Record], Manifest, Mask]:
     """Records and manifest as renderings may show them; the records are changed as they are read, one by one.
 
     Args:
         records: those of the pack; read once here for the names, and again whenever the result is.
         manifest: the pack's, with or without its files.
+
+    Returns:
+        both, and the mask that replaced what they name, for what else is rendered.
     """
     names = _names(records, manifest)
     seed = _redaction(manifest).get(SEED)
     if not isinstance(seed, str) or len(seed) < 32:
         seed = repr((sorted(names.nodes), sorted(names.people), msgspec.json.encode(manifest.target)))
     mask = _Mask(hashlib.sha256(b"preaudit.pseudonyms/1\x00" + seed.encode()).digest(), names)
-    return _Masked(records, mask), mask.manifest(manifest)
+    return _Masked(records, mask), mask.manifest(manifest), Mask(mask.text, mask.host)
 
 
 class _Names:
@@ -136,11 +140,11 @@ class _Mask:
         if "@" in text:
             text = _EMAIL.sub(lambda match: self._made("user", match[0]), text)
         if "://" in text:
-            text = _URL_HOST.sub(lambda match: match[1] + self._host(match[2]), text)
+            text = _URL_HOST.sub(lambda match: match[1] + self.host(match[2]), text)
         if "." in text:
             text = _V4.sub(lambda match: self._address(match[0]), text)
             if "/" in text:
-                text = _HOST.sub(lambda match: self._host(match[1]), text)
+                text = _HOST.sub(lambda match: self.host(match[1]), text)
         if text.count(":") >= 2:
             text = _V6.sub(lambda match: match[0].replace(match[1], self._address(match[1])), text)
         if "/home/" in text or "/Users/" in text:
@@ -159,7 +163,10 @@ class _Mask:
             start = word.find("-", start + 1)
         return word
 
-    def _host(self, host: str) -> str:
+    def host(self, host: str) -> str:
+        """The pseudonym of a host's name, or of an address; public ones stay."""
+        if not host:
+            return host
         bare, colon, port = host.partition(":")
         if _PUBLIC.fullmatch(bare) or re.fullmatch(r"(?:node|host|ip)-[0-9a-f]{12}", bare) or _is_address(bare):
             return host if not _is_address(bare) else self._address(bare) + colon + port
@@ -195,7 +202,11 @@ class _Mask:
                 name = self.person(subject.kind, name)
             elif subject.kind == "Pod" and subject.namespace == "kube-system":
                 name = self._word(name)
-            elif subject.kind in {"Endpoint", "Image"}:
+            elif subject.kind == "Endpoint":
+                host = self.host(subject.host)
+                name = self.text(name.replace(subject.host, host) if subject.host else name)
+                subject = msgspec.structs.replace(subject, host=host)
+            elif subject.kind == "Image":
                 name = self.text(name)
             within = _WITHIN.fullmatch(subject.within)
             shown = f"subjects[{within[1]} {self.person(within[1], within[2])}]" if within else subject.within

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import IO
 
 from preaudit.catalogue import shipped_mapping
+from preaudit.endpoint import Endpoint
 from preaudit.evidence.manifest import Manifest, with_files
 from preaudit.evidence.record import Record
 from preaudit.render.controls import render_controls
 from preaudit.render.csvfile import render_csv
 from preaudit.render.hdf import render_hdf
 from preaudit.render.html import render_html
+from preaudit.render.inventory import Mask, render_certificates, render_protocols
 from preaudit.render.junit import render_junit
 from preaudit.render.markdown import render_markdown
 from preaudit.render.oscal import render_oscal
 from preaudit.render.pseudonyms import pseudonymised
 from preaudit.render.summary import Summary, summarise
+from preaudit.snapshot import parse_time
 from preaudit.suites import data_folder
 
 
@@ -31,6 +34,8 @@ class Told:
         manifest: its manifest without the files of the pack.
         summary: what is counted, made once for all.
         records_sha256: hash of records.jsonl.
+        endpoints: what was seen of each endpoint.
+        mask: how names are shown that stand outside records and manifest.
         reports: the folder of templates, style sheet and schemas.
         attachments: the folder under which Jenkins finds the pack, None for no attachment marks.
     """
@@ -39,12 +44,15 @@ class Told:
     manifest: Manifest
     summary: Summary
     records_sha256: str
+    endpoints: Sequence[Endpoint]
+    mask: Mask
     reports: Path
     attachments: str | None = None
 
 
 def told_of(
-    records: Sequence[Record], manifest: Manifest, records_sha256: str, summary: Summary | None = None
+    records: Sequence[Record], manifest: Manifest, records_sha256: str, *, endpoints: Sequence[Endpoint],
+    summary: Summary | None = None,
 ) -> Told:
     """The material of all renderings of a pack, under pseudonyms where its run asked for them.
 
@@ -52,18 +60,20 @@ def told_of(
         records: the records of the pack.
         manifest: its manifest.
         records_sha256: hash of records.jsonl.
+        endpoints: those of the pack's snapshot.
         summary: their summary, where it was made before.
 
     Raises:
         UsageError: the manifest did not count these records.
     """
-    manifest = with_files(manifest, ())
+    manifest, mask = with_files(manifest, ()), Mask()
     if manifest.run.pseudonyms:
-        records, manifest = pseudonymised(records, manifest)
+        records, manifest, mask = pseudonymised(records, manifest)
         summary = None
     return Told(
         records=records, manifest=manifest, summary=summary or summarise(records, manifest),
-        records_sha256=records_sha256, reports=data_folder("reports"), attachments=manifest.run.attachments or None,
+        records_sha256=records_sha256, endpoints=endpoints, mask=mask,
+        reports=data_folder("reports"), attachments=manifest.run.attachments or None,
     )  # fmt: skip
 
 
@@ -98,6 +108,14 @@ def _controls(told: Told, stream: IO[bytes]) -> None:
     render_controls(told.summary, told.manifest, stream, mapping=shipped_mapping(), reports=told.reports)
 
 
+def _certificates(told: Told, stream: IO[bytes]) -> None:
+    render_certificates(told.endpoints, parse_time(told.manifest.now), stream, told.mask)
+
+
+def _protocols(told: Told, stream: IO[bytes]) -> None:
+    render_protocols(told.endpoints, stream, told.mask)
+
+
 RENDERINGS: dict[str, Callable[[Told, IO[bytes]], None]] = {
     "report.html": _html,
     "controls.html": _controls,
@@ -105,6 +123,8 @@ RENDERINGS: dict[str, Callable[[Told, IO[bytes]], None]] = {
     "hdf.json": _hdf,
     "oscal.json": _oscal,
     "records.csv": _csv,
+    "certificates.csv": _certificates,
+    "protocols.csv": _protocols,
     "summary.md": _markdown,
 }
 """File name in the pack, and what writes it."""

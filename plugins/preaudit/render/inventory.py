@@ -1,0 +1,146 @@
+"""The inventories: every certificate that was seen, and what every endpoint speaks (PCI DSS 4.2.1.1 and 12.3.3).
+
+Both are CSV: a line a certificate, a line an endpoint and protocol version. What was not seen is a line as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO
+
+import msgspec
+
+from preaudit.endpoint import Chain, Endpoint
+from preaudit.errors import NotObservable, UsageError
+from preaudit.render.csvfile import cell
+from preaudit.snapshot import Snapshot
+from preaudit.source import ENDPOINTS
+from preaudit.subjects.certificate import Certificate
+
+CERTIFICATES = (
+    "sha256", "subject", "issuer", "not_before", "not_after", "days_left", "key", "signature", "names",
+    "self_signed", "position", "trusted_by", "not_trusted_by", "seen_at",
+)  # fmt: skip
+PROTOCOLS = (
+    "namespace", "endpoint", "server_name", "port", "vantage", "exposure", "replicas", "reached", "protocol",
+    "version", "answer", "cause", "suites", "suites_complete", "groups", "groups_complete",
+)  # fmt: skip
+_UNREADABLE = "cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """How names are shown: as they are, or as pseudonyms."""
+
+    text: Callable[[str], str] = str
+    host: Callable[[str], str] = str
+
+
+def endpoints_of(snapshot: Snapshot) -> tuple[Endpoint, ...]:
+    """The endpoints of a snapshot.
+
+    Raises:
+        UsageError: one cannot be read.
+    """
+    try:
+        return tuple(
+            msgspec.convert(one["spec"], Endpoint) for source in ENDPOINTS for one in snapshot.objects(source)
+        )
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise UsageError(f"{snapshot.folder}: an endpoint of this snapshot cannot be read: {error}") from None
+
+
+def render_protocols(endpoints: Sequence[Endpoint], stream: IO[bytes], mask: Mask) -> None:
+    """Write protocols.csv: what each endpoint speaks, version by version.
+
+    Args:
+        endpoints: what was seen.
+        stream: where to write.
+        mask: how names are shown.
+    """
+    _write(stream, PROTOCOLS, (row for one in endpoints for row in _spoken(one, mask)))
+
+
+def _spoken(one: Endpoint, mask: Mask) -> Iterator[Sequence[str]]:
+    head = (
+        one.namespace, mask.text(one.name), mask.host(one.server_name), str(one.port), one.vantage, one.exposure,
+        str(len(one.replicas) + one.unlooked), one.reached.value, one.protocol,
+    )  # fmt: skip
+    if one.tls is None:
+        yield (*head, "", "", mask.text(one.cause or one.protocol_cause or one.tls_cause), "", "", "", "")
+        return
+    for offer in one.tls.offers:
+        yield (
+            *head, offer.version, offer.answer.value, offer.cause or offer.suites_cause, " ".join(offer.suites),
+            _yes(offer.suites_complete), " ".join(offer.groups), _yes(offer.groups_complete),
+        )  # fmt: skip
+
+
+def render_certificates(endpoints: Sequence[Endpoint], now: datetime, stream: IO[bytes], mask: Mask) -> None:
+    """Write certificates.csv: each certificate once, with every endpoint that sent it.
+
+    Args:
+        endpoints: what was seen.
+        now: the run's clock, for the days that are left.
+        stream: where to write.
+        mask: how names are shown.
+    """
+    seen: dict[str, list[tuple[Endpoint, Chain, int]]] = {}
+    for one in endpoints:
+        for chain in one.tls.chains if one.tls is not None else ():
+            for position, encoded in enumerate(chain.certificates):
+                seen.setdefault(encoded, []).append((one, chain, position))
+    rows = [_certificate(encoded, places, now, mask) for encoded, places in seen.items()]
+    _write(stream, CERTIFICATES, sorted(rows))
+
+
+def _certificate(
+    encoded: str, places: Sequence[tuple[Endpoint, Chain, int]], now: datetime, mask: Mask
+) -> tuple[str, ...]:
+    where = sorted({f"{one.namespace}/{mask.text(one.name)}".lstrip("/") for one, _, _ in places})
+    paths = [path for _, chain, position in places if position == 0 for path in chain.paths]
+    tail = (
+        ", ".join(sorted({"leaf" if position == 0 else "sent with a leaf" for _, _, position in places})),
+        "; ".join(sorted({path.anchor for path in paths if path.trusted})),
+        "; ".join(sorted({f"{path.anchor} ({path.cause})" for path in paths if not path.trusted})),
+        "; ".join(where),
+    )
+    try:
+        found = Certificate(base64.b64decode(encoded, validate=True))
+    except (NotObservable, binascii.Error, ValueError):
+        return (_UNREADABLE, *[""] * (len(CERTIFICATES) - len(tail) - 1), *tail)
+    return (
+        found.sha256, _read(lambda: mask.text(found.name)), _read(lambda: mask.text(found.issuer)),
+        _read(lambda: _time(found.not_before)), _read(lambda: _time(found.not_after)),
+        _read(lambda: str((found.not_after - now).days)), _read(lambda: " ".join(map(str, found.key))),
+        _read(lambda: found.signature_hash),
+        _read(lambda: " ".join(mask.host(name) for part in found.names for name in part)),
+        _read(lambda: _yes(found.self_signed)), *tail,
+    )  # fmt: skip
+
+
+def _read(part: Callable[[], str]) -> str:
+    """One part of a certificate, or that it cannot be read."""
+    try:
+        return part()
+    except NotObservable:
+        return _UNREADABLE
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 - a value that is shown
+    return "yes" if value else "no"
+
+
+def _write(stream: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """RFC 4180, as records.csv: every cell in quotes, lines end with CR LF."""
+    for row in (columns, *rows):
+        quoted = ('"' + cell(text).replace('"', '""') + '"' for text in row)
+        stream.write((",".join(quoted) + "\r\n").encode(errors="replace"))
