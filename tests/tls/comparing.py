@@ -71,8 +71,8 @@ def _chains(truth: Truth, seen: Tls, identities: Mapping[str, Identity]) -> Iter
         if chain is None:
             yield f"certificate {identity.name}: not seen ({seen.chains_cause})"
             continue
-        if len(chain.certificates) + chain.unread != identity.sent:
-            yield f"certificate {identity.name}: {len(chain.certificates)} certificates, not {identity.sent}"
+        if (count := len(chain.certificates) + chain.unread) != (sent := identity.sent + truth.ca_sent):
+            yield f"certificate {identity.name}: {count} certificates, not {sent}"
         trusted = {path.trusted for path in chain.paths}
         if trusted != {truth.trusted}:
             yield f"certificate {identity.name}: trusted {trusted}, not {truth.trusted} ({chain.paths[0].cause if chain.paths else 'no path'})"

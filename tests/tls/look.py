@@ -9,10 +9,13 @@ from preaudit.collect.tls.pace import Pace
 from preaudit.collect.tls.survey import Wanted, survey
 from preaudit.collect.tls.trust import Anchor
 from preaudit.endpoint import Tls
+from tests.tls.proxies import Fault, before
 from tests.tls.zoo import HOST, Zoo
 
 THOROUGH = Pace(at_once=0, per_second=0, connection_seconds=10, endpoint_seconds=60, back_offs=(0.1, 0.5))
 """For undisturbed looks: nothing that is merely slow may come out unknown."""
+HASTY = Pace(at_once=0, per_second=0, connection_seconds=0.4, endpoint_seconds=4, back_offs=(0.05,), read_seconds=0.1)
+"""Small budgets, for looks through faults: a scanner in a hurry is the one that is tempted to believe."""
 INVENTORY = Wanted()
 THREADS = 6
 
@@ -44,6 +47,12 @@ def look(zoo: Zoo, name: str, *, port: int = 0, pace: Pace = THOROUGH, wanted: W
     one = zoo.servers[name]
     anchor = Anchor("the zoo's CA", (zoo.folder / "ca.pem").read_bytes())
     return survey(dial(port or zoo.ports[name], one.starttls), server_name=one.server_name, wanted=wanted, pace=pace, anchors=[anchor])
+
+
+def look_through(zoo: Zoo, name: str, fault: Fault, pace: Pace = HASTY) -> Tls:
+    """One survey through a proxy with a fault."""
+    with before(zoo.address(name), fault) as port:
+        return look(zoo, name, port=port, pace=pace)
 
 
 def look_at_all(zoo: Zoo) -> dict[str, Tls]:

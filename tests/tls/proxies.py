@@ -41,6 +41,7 @@ class Fault:
         per_second: connections that are let through in a second; 0 for all.
         at_once: connections that are served at one time; others wait. 0 for all.
         first: the number of connections that are served; none after them. 0 for all.
+        outage: after `first`, this many are turned away, and all others are served again. 0: none is served again.
         over: what happens to those that are not served.
         stops: after `first`, nothing listens any more.
         old: hellos whose highest version is below TLS 1.2 are reset, as middleboxes do.
@@ -51,6 +52,7 @@ class Fault:
     per_second: int = 0
     at_once: int = 0
     first: int = 0
+    outage: int = 0
     over: Over = Over.RESET
     stops: bool = False
     old: bool = False
@@ -103,7 +105,7 @@ class Proxy:
 
     def _too_many(self) -> bool:
         if self.fault.first and self._count > self.fault.first:
-            return True
+            return not self.fault.outage or self._count <= self.fault.first + self.fault.outage
         if not self.fault.per_second:
             return False
         now = time.monotonic()

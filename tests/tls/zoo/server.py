@@ -22,10 +22,11 @@ class Truth:
             means something else.
         identities: names of the certificates that it sends (`tests.tls.zoo.pki`), for the server's name.
         trusted: the zoo's CA vouches for them, dates and names left aside.
-        client_certificate: it asks for one.
+        client_certificate: it asks for one; None for an anonymous server, which may not.
         without_certificate: what comes of a handshake without one; None where no handshake can be completed.
-        secure_renegotiation: it sends renegotiation_info; None where it speaks TLS 1.3 only.
+        secure_renegotiation: it sends renegotiation_info; None where it speaks TLS 1.3 or SSL only.
         extended_master_secret: it sends that extension; None as before.
+        ca_sent: it sends the zoo's CA after the leaf.
         encrypt_then_mac: it sends that extension where it picks a suite in CBC mode.
         compression: it picks a compression method other than null; None as before.
         dh_bits: sizes of its finite-field groups up to TLS 1.2.
@@ -37,7 +38,8 @@ class Truth:
     silent: frozenset[str] = frozenset()
     identities: tuple[str, ...] = ("rsa",)
     trusted: bool = True
-    client_certificate: bool = False
+    ca_sent: bool = False
+    client_certificate: bool | None = False
     without_certificate: Answer | None = Answer.ACCEPTED
     secure_renegotiation: bool | None = True
     extended_master_secret: bool | None = True

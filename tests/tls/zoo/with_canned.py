@@ -27,7 +27,7 @@ def _server(name: str, versions: tuple[str, ...], suites: tuple[str, ...] = (), 
             compression: bool = False, **known: object) -> Server:  # fmt: skip
     taken = {v: frozenset(suites) for v in versions} | ({"SSLv2": frozenset(kinds)} if kinds else {})
     truth = Truth(suites=taken, compression=compression if versions else None, extended_master_secret=False if versions else None,
-                  secure_renegotiation=True if versions else None, without_certificate=None, encrypt_then_mac=False,
+                  secure_renegotiation=True if versions else None, without_certificate=None, client_certificate=False if versions else None, encrypt_then_mac=False,
                   silent=frozenset() if kinds else frozenset({"SSLv2"}), **known)  # fmt: skip
     settings = {"versions": versions, "suites": {one: _SUITES[one] for one in suites}, "sslv2": {one: _KINDS[one] for one in kinds},
                 "compression": compression}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Envoy, as service meshes and gateways run it: it resets SSLv2 and SSLv3 instead of refusing them."""
+"""Envoy, as service meshes and gateways run it; older ones reset SSLv2 and SSLv3, those of today refuse them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _server(name: str, lowest: str, highest: str, ciphers: tuple[str, ...], **kn
     all_suites = frozenset(_BORING[one] for one in ciphers)
     suites = {v: TLS13 if v == "TLSv1.3" else all_suites if v == "TLSv1.2" else old for v in versions}
     groups = {v: frozenset({"x25519", "secp256r1"}) for v in versions}
-    truth = Truth(suites=suites, groups=groups, silent=frozenset({"SSLv2", "SSLv3"}), encrypt_then_mac=False, **known)
+    truth = Truth(suites=suites, groups=groups, encrypt_then_mac=False, **known)
     settings = {"lowest": _OLD[lowest], "highest": _OLD[highest], "ciphers": ciphers}
     return Server(name=f"envoy-{name}", library=LIBRARY, truth=truth, settings=settings)
 

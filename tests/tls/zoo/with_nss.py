@@ -42,7 +42,8 @@ def servers() -> tuple[Server, ...]:
     if missing():
         return ()
     return (
-        _server("sslv3", ("SSLv3",), "TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_RC4_128_MD5", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
+        _server("sslv3", ("SSLv3",), "TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_RC4_128_MD5", "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+                secure_renegotiation=None, extended_master_secret=None),
         _server("des", ("TLSv1.0", "TLSv1.1"), "TLS_RSA_WITH_DES_CBC_SHA"),
         _server("null-seed", ("TLSv1.2",), "TLS_RSA_WITH_NULL_SHA", "TLS_RSA_WITH_SEED_CBC_SHA", "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA"),
     )  # fmt: skip

@@ -20,9 +20,9 @@ def _server(name: str, suites: dict[str, set[str]], ciphers: list[str], macs: li
             dh: int = 2048, ems: bool = True, anonymous: bool = False, **known: object) -> Server:  # fmt: skip
     versions = tuple(suites)
     finite = any(name.startswith("TLS_DH") for taken in suites.values() for name in taken)
-    # SSLv3 has no extensions of its own; tlslite answers them all the same.
-    truth = Truth(suites={v: frozenset(s) for v, s in suites.items()}, dh_bits=(dh,) if finite else (),
-                  extended_master_secret=ems, **known)  # fmt: skip
+    # SSLv3's hellos hold no extensions.
+    silent = {"secure_renegotiation": None, "extended_master_secret": None} if versions == ("SSLv3",) else {"extended_master_secret": ems}
+    truth = Truth(suites={v: frozenset(s) for v, s in suites.items()}, dh_bits=(dh,) if finite else (), **silent, **known)
     settings = {"lowest": versions[0], "highest": versions[-1], "ciphers": ciphers, "macs": macs, "exchanges": exchanges,
                 "dh": dh, "ems": ems, "anonymous": anonymous}  # fmt: skip
     return Server(name=f"tlslite-{name}", library=LIBRARY, truth=truth, settings=settings)
@@ -35,7 +35,7 @@ def servers() -> tuple[Server, ...]:
     triple = "TLS_RSA_WITH_3DES_EDE_CBC_SHA"
     dhe = {"TLS_DHE_RSA_WITH_AES_128_CBC_SHA", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA"}
     p256 = {"TLSv1.2": frozenset({"secp256r1"})}
-    nobody = {"anonymous": True, "identities": (), "trusted": False}
+    nobody = {"anonymous": True, "identities": (), "trusted": False, "client_certificate": None}
     return (
         _server("sslv3-rc4", {"SSLv3": rc4}, ["rc4"], ["sha", "md5"], ["rsa"], ems=False),
         _server("sslv3-to-tls12", {v: {triple} for v in ("SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2")}, ["3des"], _SHA, ["rsa"], ems=False),

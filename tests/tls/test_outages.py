@@ -1,0 +1,33 @@
+"""A server that fails from the k-th connection on, for good or for a while: for every k, nothing weak turns good."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.tls.comparing import falsely_good
+from tests.tls.look import look_through
+from tests.tls.proxies import Fault, Over
+
+SERVERS = ("go-weak", "nginx-two-certificates", "nginx-tls10-cbc", "tlslite-sslv3-to-tls12", "python-ssl-tls10-tls11", "envoy-permissive",
+           "canned-sslv2-and-tls10", "canned-compression", "s_server-five-groups", "gnutls-no-secure-renegotiation")  # fmt: skip
+THREADS = 32
+FOR_GOOD = tuple(Fault(name=f"{over} from {first + 1} on", first=first, over=over)
+                 for over in (Over.RESET, Over.FAILURE, Over.VERSION, Over.INTERNAL) for first in range(1, 31))  # fmt: skip
+# A handshake_failure counts only when a second, different hello gets it too, so one alone must do no harm.
+FOR_A_WHILE = tuple(Fault(name=f"{over} {outage} times from {first + 1} on", first=first, outage=outage, over=over)
+                    for over, outages in ((Over.RESET, (1, 2, 4, 8)), (Over.INTERNAL, (1, 3)), (Over.FAILURE, (1,)))
+                    for outage in outages for first in range(1, 26))  # fmt: skip
+
+
+@pytest.mark.parametrize("faults", [FOR_GOOD, FOR_A_WHILE], ids=["for-good", "for-a-while"])
+def test_outage_at_every_connection(faults, zoo, surveys, told):
+    began = time.monotonic()
+    pairs = [(name, fault) for name in SERVERS if name in surveys for fault in faults]
+    with ThreadPoolExecutor(THREADS) as pool:
+        seen = pool.map(lambda pair: look_through(zoo, *pair), pairs)
+        wrong = [f"{name}, {fault.name}: {said}" for (name, fault), one in zip(pairs, seen, strict=True) for said in falsely_good(surveys[name], one)]
+    told[f"{len(pairs)} outages"] = told.get(f"{len(pairs)} outages", 0.0) + time.monotonic() - began
+    assert not wrong, f"{len(wrong)} false answers:\n" + "\n".join(wrong)
