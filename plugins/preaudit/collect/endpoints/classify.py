@@ -144,6 +144,8 @@ def _begun(open_: Open, protocol: str, *, plaintext_known: bool) -> Spoken:
     except NoTls as error:
         return Spoken(protocol=protocol, plaintext=Fact(True, str(error)))  # noqa: FBT003
     except OtherProtocol as error:
+        if plaintext_known:
+            return Spoken(protocol=protocol, tls_cause=f"STARTTLS: {error}", plaintext=plaintext)
         return Spoken(protocol="unknown", cause=f"{protocol} was expected: {error}")
     except Stopped:
         raise

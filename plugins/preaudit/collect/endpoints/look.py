@@ -174,7 +174,8 @@ class Look:
         )  # fmt: skip
 
     def _pages(self, place: Place, spoken: Spoken, open_: Open, ends: float) -> Iterator[Page]:
-        host = place.server_name or place.address
+        # Not the address: replicas that do the same are one endpoint, so they are asked the same.
+        host = place.server_name or place.owner
         host = f"[{host}]" if ":" in host else host
         asks = [Ask("/", host), Ask(MISSING, host), Ask("/", "")]
         asks += [Ask(path, host) for path in _ROLE_PATHS.get(place.role, ())]

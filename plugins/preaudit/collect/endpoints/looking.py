@@ -15,7 +15,7 @@ import msgspec
 from preaudit.collect.endpoints.look import Look
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.tls.connection import Stopped
-from preaudit.endpoint import Endpoint, Reached
+from preaudit.endpoint import Endpoint, Reached, Replica
 
 AT_ONCE = 32
 """Places that are looked at at the same time."""
@@ -119,10 +119,14 @@ def merged(seen: Iterable[Endpoint], left: Counter[tuple[str, str, str, int, str
     found = []
     for several in groups.values():
         alike = several[0]
-        replicas = sorted({replica for one in several for replica in one.replicas}, key=lambda one: one.address)
+        replicas = {replica for one in several for replica in one.replicas}
         unlooked = left[alike.owner_kind, alike.owner, alike.namespace, alike.port, alike.server_name]
-        found.append(msgspec.structs.replace(alike, replicas=tuple(replicas), unlooked=unlooked))
+        found.append(msgspec.structs.replace(alike, replicas=_in_order(replicas), unlooked=unlooked))
     return sorted(found, key=lambda one: (one.namespace, one.name, encode(one)))
+
+
+def _in_order(replicas: Iterable[Replica]) -> tuple[Replica, ...]:
+    return tuple(sorted(replicas, key=lambda one: (one.address, one.pod, one.node)))
 
 
 def _network(address: str) -> str:

@@ -1,0 +1,113 @@
+"""What a port speaks, told from its first words; what it does not say is never taken for something."""
+
+import struct
+import threading
+
+import pytest
+
+from preaudit.collect.endpoints import classify as classify_module
+from preaudit.collect.endpoints.classify import Unopened, classify
+from preaudit.collect.endpoints.protocols import QUESTIONS
+from preaudit.collect.tls.connection import Refused, TcpConnection
+
+from .servers import answers, http, says, secured, serving, silent
+
+MYSQL = b"\x4a\0\0\0\x0a5.5.5-10.11.6-MariaDB\0" + b"\x01\0\0\0saltsalt\0" + struct.pack("<H", 0xF7FF) + b"\0" * 40
+MYSQL_WITH_TLS = MYSQL.replace(struct.pack("<H", 0xF7FF), struct.pack("<H", 0xFFFF))
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+WANTS_TLS = (b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 60\r\n\r\n"
+             b"<p>The plain HTTP request was sent to HTTPS port</p>        ")  # fmt: skip
+ASKED = {one.protocol: one.ask for one in QUESTIONS}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Loopback answers at once."""
+    monkeypatch.setattr(classify_module, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(classify_module, "QUESTION_SECONDS", 0.2)
+
+
+def classified(talk, **more):
+    with serving(talk) as port:
+        stop = threading.Event()
+        return classify(lambda deadline: TcpConnection.open("127.0.0.1", port, deadline, stop), port, **more)
+
+
+@pytest.mark.parametrize(("greeting", "protocol", "tls"), [
+    (MYSQL, "mysql", False),
+    (b"220 mail.example ESMTP\r\n", "smtp", False),
+    (b"* OK IMAP4rev1 ready\r\n", "imap", False),
+    (b"+OK POP3 ready\r\n", "pop3", False),
+    (b"SSH-2.0-OpenSSH_9.2\r\n", "ssh", False),
+    (b"\x17\0\0\0\xff\x69\x04Host is blocked", "mysql", False),
+])  # fmt: skip
+def test_who_speaks_first_is_heard_out(greeting, protocol, tls):
+    found = classified(says(greeting))
+    assert (found.protocol, found.tls) == (protocol, tls)
+
+
+def test_mysql_with_tls_is_begun_in_its_own_words():
+    found = classified(says(MYSQL_WITH_TLS))
+    assert (found.protocol, found.tls, found.starttls, found.plaintext.value) == ("mysql", True, "mysql", None)
+
+
+def test_tls_is_tls(tmp_path):
+    found = classified(secured(silent, tmp_path))
+    assert (found.protocol, found.tls, found.plaintext.value) == ("tls", True, False)
+
+
+def test_plain_http_in_answer_to_a_hello_is_http():
+    found = classified(http(PLAIN))
+    assert (found.protocol, found.tls, found.plaintext.value) == ("http", False, True)
+
+
+def test_a_server_that_says_it_wants_tls_is_no_plaintext_server():
+    """It drops the first hello, as one behind a filter may, and answers plain requests with an error."""
+    found = classified(answers({b"HEAD": WANTS_TLS}))
+    assert (found.protocol, found.tls, found.plaintext.value) == ("tls", True, False)
+
+
+@pytest.mark.parametrize(("asked", "answer", "protocol"), [
+    ("http", PLAIN, "http"),
+    ("redis", b"-NOAUTH Authentication required.\r\n", "redis"),
+    ("redis", b"+PONG\r\n", "redis"),
+    ("h2c", b"\0\0\x06\4\0\0\0\0\0\0\3\0\0\0\x64", "h2c"),
+    ("mongodb", struct.pack("<iiii", 40, 1, 7, 2013) + b"\0" * 24, "mongodb"),
+    ("amqp", b"AMQP\0\0\x09\1", "amqp"),
+    ("kafka", b"\0\0\0\x0a\0\0\0\x07\0\0\0\0\0\0", "kafka"),
+    ("dns", b"\0\x20\x70\x72\x80\0\0\1\0\0\0\0\0\0\0\0\2\0\1" + b"\0" * 10, "dns"),
+])  # fmt: skip
+def test_each_plain_protocol_is_told_by_its_answer(asked, answer, protocol):
+    found = classified(answers({ASKED[asked][:4]: answer}))
+    assert (found.protocol, found.plaintext.value) == (protocol, True)
+
+
+@pytest.mark.parametrize(("answer", "tls", "plaintext"), [(b"S", True, None), (b"N", False, True)])
+def test_postgresql_says_whether_it_has_tls(answer, tls, plaintext):
+    found = classified(answers({ASKED["postgresql"]: answer}), hint="postgres")
+    assert (found.protocol, found.tls, found.plaintext.value) == ("postgresql", tls, plaintext)
+
+
+def test_silence_is_not_understood():
+    found = classified(silent)
+    assert (found.protocol, found.tls, found.plaintext.value) == ("silent", False, None)
+    assert "timed out" in found.cause
+
+
+def test_an_answer_in_no_known_protocol_is_not_understood():
+    found = classified(http(b"\x99\x98\x97 what?"))
+    assert (found.protocol, found.plaintext.value) == ("unknown", None)
+
+
+def test_a_greeting_that_is_none_of_the_protocol_that_was_named_is_not_understood():
+    found = classified(says(b"hello there\r\n"), starttls="smtp")
+    assert (found.protocol, found.tls) == ("unknown", False)
+
+
+def test_a_closed_port_is_told_as_such():
+    def refused(_):
+        raise Refused("connection refused")
+
+    with pytest.raises(Unopened) as caught:
+        classify(refused, 443)
+    assert isinstance(caught.value.broken, Refused)

@@ -1,0 +1,112 @@
+"""Many places at a time: equal replicas are one endpoint, and what was not looked at says why."""
+
+import threading
+import time
+
+import pytest
+
+from preaudit.collect.endpoints.collected import collect_endpoints
+from preaudit.collect.endpoints.look import Direct, Gates, Look
+from preaudit.collect.endpoints.looking import MAX_REPLICAS, first_replicas, look_at, merged
+from preaudit.collect.endpoints.place import Place
+from preaudit.collect.tls.connection import TimedOut
+from preaudit.collect.tls.pace import Pace
+from preaudit.endpoint import Reached
+from preaudit.snapshot import Status
+
+from .servers import http, secured, serving, silent
+
+PAGE = b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Length: 2\r\n\r\nok"
+
+
+def place(port, address="127.0.0.1", owner="web", **more):
+    return Place(owner_kind="Deployment", owner=owner, namespace="shop", address=address, port=port, served=True, **more)
+
+
+def look(vantage=None):
+    stop = threading.Event()
+    return Look(vantage=vantage or Direct(stop), gates=Gates(Pace(at_once=8, per_second=0, connection_seconds=2)), anchors={}, common=(), stop=stop)
+
+
+class Mute:
+    """A vantage from which nothing answers."""
+
+    name = "direct"
+
+    def __init__(self):
+        self.asked = []
+
+    def open(self, place, deadline):
+        self.asked.append(place.address)
+        raise TimedOut("timed out")
+
+
+def test_a_page_is_seen_and_a_closed_port_is_closed():
+    with serving(http(PAGE)) as port:
+        (_, seen), (_, closed) = look_at([place(port), place(1)], look(), seconds=30)
+    assert (seen.reached, seen.protocol, seen.plaintext.value) == (Reached.OPEN, "http", True)
+    assert seen.pages[0].disclosed == ("nginx/1.22.1 (header server)",)
+    assert (closed.reached, closed.protocol, closed.tls) == (Reached.CLOSED, "", None)
+
+
+def test_tls_is_surveyed_and_its_pages_are_read(tmp_path):
+    def talk(connection):
+        connection.recv(4096)
+        connection.sendall(PAGE)
+
+    with serving(secured(talk, tmp_path)) as port:
+        ((_, seen),) = look_at([place(port, server_name="web.example")], look(), seconds=30)
+    assert (seen.protocol, seen.pages[0].status) == ("tls", 200)
+    assert [one.answer.value for one in seen.tls.offers[-2:]] == ["accepted", "accepted"]
+    assert seen.tls.chains
+
+
+def test_replicas_that_do_the_same_are_one_endpoint():
+    with serving(http(PAGE)) as port:
+        found = [seen for _, seen in look_at([place(port, pod=name) for name in ("web-1", "web-2")], look(), seconds=30)]
+    (alike,) = merged(found, first_replicas([])[1])
+    assert [one.pod for one in alike.replicas] == ["web-1", "web-2"]
+
+
+def test_replicas_beyond_the_tenth_are_counted():
+    chosen, left = first_replicas([place(80, f"192.0.2.{number}") for number in range(1, 15)])
+    assert len(chosen) == MAX_REPLICAS
+    assert list(left.values()) == [4]
+
+
+def test_a_network_that_never_answers_is_not_waited_for_a_thousand_times():
+    vantage = Mute()
+    places = [place(80, f"192.0.2.{number}", owner=f"o{number}") for number in range(1, 201)]
+    found = [seen for _, seen in look_at(places, look(vantage), seconds=30)]
+    assert len(vantage.asked) < 100
+    assert {one.reached for one in found} == {Reached.UNREACHABLE, Reached.NOT_DIALLED}
+    assert any("gave no answer, so this one was not waited for" in one.cause for one in found)
+
+
+def test_when_the_time_is_up_the_rest_says_so():
+    found = [seen for _, seen in look_at([place(80, "192.0.2.1")], look(Mute()), seconds=-1)]
+    assert [(one.reached, one.cause) for one in found] == [(Reached.NOT_DIALLED, "the time for looking at endpoints (-1 s) was used up")]
+
+
+def test_an_end_of_the_run_ends_the_looks_at_once():
+    one = look()
+    with serving(silent) as port:
+        timer = threading.Timer(0.5, one.stop.set)
+        timer.start()
+        started = time.monotonic()
+        ((_, seen),) = look_at([place(port)], one, seconds=60)
+        assert time.monotonic() - started < 2.5
+        timer.join()
+    assert (seen.reached, seen.cause) == (Reached.NOT_DIALLED, "the run was ended before it was looked at")
+
+
+@pytest.mark.parametrize(("gaps", "states"), [
+    ({}, {"*": "collected"}),
+    ({"shop": "pods: forbidden"}, {"*": "error", "shop": "error", "other": "collected"}),
+    ({"*": "nodes: forbidden"}, {"*": "error", "shop": "collected", "other": "collected"}),
+])  # fmt: skip
+def test_a_search_that_was_not_complete_is_told_where_it_was_not(tmp_path, gaps, states):
+    statuses, files = collect_endpoints(tmp_path, [], gaps=gaps, namespaces=["shop", "other"], look=look(), seconds=1, times=lambda: "")
+    assert {one.namespace: one.status.value for one in statuses} == states
+    assert all(bool(one.cause) == (one.status is Status.ERROR) for one in statuses)
+    assert files == []

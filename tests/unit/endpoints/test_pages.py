@@ -1,0 +1,102 @@
+"""Pages: what is kept of an HTTP answer, and what no answer can do."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from preaudit.collect.endpoints.pages import Ask, fetch, page_of, wants_tls
+from preaudit.collect.tls.connection import Reset, TimedOut
+from preaudit.endpoint import Cookie
+
+
+class Script:
+    """A connection that gives these pieces; an exception among them is raised."""
+
+    def __init__(self, *pieces):
+        self.pieces, self.sent = list(pieces), b""
+
+    def send(self, data, deadline):
+        self.sent += data
+
+    def receive(self, limit, deadline):
+        piece = self.pieces.pop(0) if self.pieces else b""
+        if isinstance(piece, Exception):
+            raise piece
+        return piece[:limit]
+
+    def close(self):
+        pass
+
+
+def page(head, body=b"", status=b"200 OK"):
+    return page_of(Ask(), b"HTTP/1.1 " + status + b"\r\n" + head + b"\r\n\r\n" + body)
+
+
+def test_cookies_lose_their_values():
+    found = page(b"Set-Cookie: sid=s3cret; Path=/; Secure; HttpOnly; SameSite=Lax\r\nSet-Cookie: theme=dark")
+    assert found.cookies == (Cookie(name="sid", secure=True, http_only=True, same_site="lax"), Cookie(name="theme"))
+    assert "s3cret" not in repr(found)
+
+
+def test_a_redirect_loses_its_path_and_query():
+    found = page(b"Location: https://shop.example:8443/login?token=s3cret", status=b"302 Found")
+    assert found.location == "https://shop.example:8443"
+    assert page(b"Location: /login?token=s3cret", status=b"302 Found").location == "/"
+
+
+def test_headers_outside_the_list_are_not_kept():
+    found = page(b"Server: nginx\r\nX-Internal: s3cret\r\nAuthorization: s3cret\r\nWWW-Authenticate: Bearer realm=s3cret")
+    assert set(found.headers) == {"server", "www-authenticate"}
+    assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize(("head", "body", "told"), [
+    (b"Server: nginx/1.22.1", b"", ("nginx/1.22.1 (header server)",)),
+    (b"Server: nginx", b"", ()),
+    (b"X-Powered-By: PHP/8.2.7", b"", ("PHP/8.2.7 (header x-powered-by)",)),
+    (b"X-AspNet-Version: 4.0.30319", b"", ("4.0.30319 (header x-aspnet-version)",)),
+    (b"Content-Type: text/html", b"<h1>404</h1><hr>Apache/2.4.57 (Debian)", ("Apache/2.4.57 (page)",)),
+    (b"Content-Type: text/html", b"<script src=/jquery/3.7.1/x.js>var a='lib/1.2.3'</script>HTTP/1.1 only", ()),
+    (b"Content-Type: application/json", b'{"v":"lib/1.2.3"}', ()),
+])  # fmt: skip
+def test_products_with_versions_are_told(head, body, told):
+    assert page(head, body).disclosed == told
+
+
+def test_only_reads_are_asked_and_nothing_can_add_a_line():
+    for wrong in ({"method": "POST"}, {"path": "x"}, {"path": "/a\r\nX: y"}, {"host": "a\r\nX: y"}, {"path": "/ü"}):
+        with pytest.raises(ValueError, match=".+"):
+            Ask(**wrong)
+    assert b"Host:" not in Ask("/", "").encoded()
+
+
+def test_a_page_that_says_to_use_tls_is_known():
+    body = b"<center>The plain HTTP request was sent to HTTPS port</center>"
+    raw = b"HTTP/1.1 400 Bad Request\r\n\r\n" + body
+    assert wants_tls(page_of(Ask(), raw), raw)
+    assert not wants_tls(page_of(Ask(), raw.replace(b"400", b"200")), raw.replace(b"400", b"200"))
+
+
+def test_what_broke_off_says_so():
+    whole, _ = fetch(Script(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Ask(), 0)
+    assert (whole.status, whole.cause) == (200, "")
+    cut, _ = fetch(Script(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", Reset("connection reset")), Ask(), 0)
+    assert (cut.status, cut.cause) == (200, "connection reset")
+    none, _ = fetch(Script(TimedOut("timed out")), Ask(), 0)
+    assert (none.status, none.cause) == (0, "timed out")
+    other, _ = fetch(Script(b"220 smtp\r\n"), Ask(), 0)
+    assert (other.status, other.cause) == (0, "the answer is not HTTP")
+
+
+def test_an_endless_answer_is_cut():
+    found, raw = fetch(Script(*[b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n" * 500] * 1000]), Ask(), 0)
+    assert len(raw) <= 128 * 1024
+    assert found.cause
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.binary(max_size=400), st.sampled_from([b"", b"HTTP/", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nSet-Cookie: ",
+                                                 b"HTTP/1.1 301 x\r\nLocation: ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]))  # fmt: skip
+def test_no_answer_raises(tail, head):
+    found = page_of(Ask(), head + tail)
+    assert found.status or found.cause
