@@ -31,7 +31,7 @@ def surveys(zoo: Zoo) -> dict[str, Tls]:
     return seen
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def told() -> dict[str, float]:
     """Figures that the summary prints."""
     return SECONDS
