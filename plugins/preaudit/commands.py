@@ -16,7 +16,7 @@ from preaudit.audit import Plan, make_plan
 from preaudit.catalogue import entry
 from preaudit.errors import UsageError
 from preaudit.observe import observe, read_words
-from preaudit.options import RUN_OPTIONS, Options
+from preaudit.options import RUN_OPTIONS, Options, words
 from preaudit.profile import unknown_requirement
 from preaudit.snapshot import Snapshot
 from preaudit.text import inert
@@ -32,12 +32,13 @@ def preflight(parsed: argparse.Namespace, out: IO[str]) -> int:
     options = plan.options
     read = read_words(options.read)
     wanted = frozenset(one for one in plan.sources if one != "secrets" or "secrets-metadata" in read)
+    groups = frozenset({*plan.profile.active, *words(options.active)})
     found = ask(
         sources=wanted, kubeconfig=options.kubeconfig, context=options.context, namespaces=options.namespace,
-        now=datetime.now(UTC),
+        now=datetime.now(UTC), groups=groups,
     )  # fmt: skip
     if parsed.rbac:
-        out.write(least_rbac(wanted, options.namespace, found.identity))
+        out.write(least_rbac(wanted, options.namespace, found.identity, groups))
         return Exit.OK.value
     denied = {one.source: one for one in found.findings if one.allowed is not True}
     out.write(f"{_who(found.identity.user)} at {found.target.api_url}, profile {plan.profile.name}\n")

@@ -118,6 +118,12 @@ ENDPOINTS = ("endpoints/connect",)
 """Sources of endpoints, one for each way to look at them."""
 
 
+GROUP_RIGHTS: dict[str, tuple[Source, ...]] = {
+    "port-forward": (Source("pods/portforward", ("v1",), "Pod"),),
+}
+"""What an active group asks of the API server beside reading, by group."""
+
+
 def with_needs(names: Iterable[str]) -> frozenset[str]:
     """Some sources together with those that tell where to look for them."""
     wanted = frozenset(names)

@@ -9,7 +9,7 @@ import yaml
 from preaudit.collect.preflight import verb_of
 from preaudit.errors import UsageError
 from preaudit.snapshot import EVERYWHERE, Identity
-from preaudit.source import ENDPOINTS, Source, source_named
+from preaudit.source import ENDPOINTS, GROUP_RIGHTS, Source, source_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -28,13 +28,21 @@ _SECRETS_HEAD = """\
 """
 
 
-def least_rbac(sources: Collection[str], namespaces: Sequence[str] | None, identity: Identity) -> str:
+_GROUP_HEAD = """\
+# Only for --active {}: it lets its holder do more than read. Leave it out where the group is not wanted.
+"""
+
+
+def least_rbac(
+    sources: Collection[str], namespaces: Sequence[str] | None, identity: Identity, groups: Collection[str] = ()
+) -> str:
     """Roles and bindings for the identity that the server confirmed, as YAML.
 
     Args:
         sources: names of the sources to be read; Secrets get a role of their own.
         namespaces: Roles in these, or None for ClusterRoles.
         identity: who is to read.
+        groups: active groups that are included; each that needs a right gets a role of its own.
 
     Raises:
         UsageError: the identity is not known, or a source is not.
@@ -49,6 +57,13 @@ def least_rbac(sources: Collection[str], namespaces: Sequence[str] | None, ident
     if opted:
         more = _documents(SECRETS, opted, namespaces, identity)
         text += "---\n" + _SECRETS_HEAD + yaml.safe_dump_all(more, sort_keys=False)
+    for group in sorted(GROUP_RIGHTS.keys() & set(groups)):
+        resources = [one.name for one in GROUP_RIGHTS[group]]
+        # A WebSocket is opened by GET; newer servers want "create" for it as well.
+        rule = {"apiGroups": [""], "resources": resources, "verbs": ["create", "get"]}
+        places = [EVERYWHERE] if namespaces is None else sorted(set(namespaces))
+        more = [one for place in places for one in _grant(f"preaudit-{group}", place, [rule], identity)]
+        text += f"---\n{_GROUP_HEAD.format(group)}" + yaml.safe_dump_all(more, sort_keys=False)
     return text
 
 

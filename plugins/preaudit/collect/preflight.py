@@ -15,7 +15,7 @@ from preaudit.collect.listing import refusal
 from preaudit.collect.transport import Api, Budget, NotAnswered
 from preaudit.collect.wording import clean
 from preaudit.snapshot import EVERYWHERE, Identity, Target
-from preaudit.source import ENDPOINTS, Source, source_named
+from preaudit.source import ENDPOINTS, GROUP_RIGHTS, Source, source_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -64,13 +64,14 @@ class _Review(Struct):
     status: _Status | None = None
 
 
-def preflight(
+def preflight(  # noqa: PLR0913 - each is an option of the user's, given by name
     *,
     sources: Collection[str],
     kubeconfig: str | None,
     context: str | None,
     namespaces: Sequence[str] | None,
     now: datetime,
+    groups: Collection[str] = (),
 ) -> Preflight:
     """Reach the cluster and ask what may be read there.
 
@@ -80,26 +81,30 @@ def preflight(
     api = Api(load_access(kubeconfig, context))
     try:
         target, identity = first_contact(api, now)
-        return Preflight(target, identity, tuple(check_access(api, sources=sources, namespaces=namespaces)))
+        findings = check_access(api, sources=sources, namespaces=namespaces, groups=groups)
+        return Preflight(target, identity, tuple(findings))
     finally:
         api.stop()
         api.access.pool.clear()
 
 
-def check_access(api: Api, *, sources: Collection[str], namespaces: Sequence[str] | None) -> list[AccessFinding]:
+def check_access(
+    api: Api, *, sources: Collection[str], namespaces: Sequence[str] | None, groups: Collection[str] = ()
+) -> list[AccessFinding]:
     """Ask for each source, and each namespace of the scope, whether it may be read.
 
     Args:
         api: the server.
         sources: their names.
         namespaces: the declared scope, within which cluster-wide sources are not read; None for the whole cluster.
+        groups: active groups that are included.
 
     Returns:
         findings sorted by source and namespace.
     """
     questions: list[tuple[Source, str]] = []
-    for name in sorted(set(sources) - set(ENDPOINTS)):
-        source = source_named(name)
+    wanted = [source_named(name) for name in sorted(set(sources) - set(ENDPOINTS))]
+    for source in [*wanted, *(one for group in sorted(groups) for one in GROUP_RIGHTS.get(group, ()))]:
         if namespaces is None:
             questions.append((source, EVERYWHERE))
         elif source.namespaced or source.name == "namespaces":
