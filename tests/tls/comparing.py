@@ -105,6 +105,8 @@ def _offers(base: Offer, spoiled: Offer) -> Iterator[str]:
         yield f"{base.version}: {spoiled.answer} ({spoiled.cause}), undisturbed {base.answer} ({base.cause})"
     if spoiled.answer in open_answers and not spoiled.cause:
         yield f"{base.version}: {spoiled.answer} without a cause"
+    if refused := set(spoiled.refused) & set(base.suites):
+        yield f"{base.version}: refused {', '.join(sorted(refused))}, undisturbed accepted"
     for what in ("suites", "groups"):
         true, seen = set(getattr(base, what)), set(getattr(spoiled, what))
         complete = getattr(spoiled, f"{what}_complete")

@@ -49,10 +49,10 @@ def look(zoo: Zoo, name: str, *, port: int = 0, pace: Pace = THOROUGH, wanted: W
     return survey(dial(port or zoo.ports[name], one.starttls), server_name=one.server_name, wanted=wanted, pace=pace, anchors=[anchor])
 
 
-def look_through(zoo: Zoo, name: str, fault: Fault, pace: Pace = HASTY) -> Tls:
+def look_through(zoo: Zoo, name: str, fault: Fault, pace: Pace = HASTY, wanted: Wanted = INVENTORY) -> Tls:
     """One survey through a proxy with a fault."""
     with before(zoo.address(name), fault) as port:
-        return look(zoo, name, port=port, pace=pace)
+        return look(zoo, name, port=port, pace=pace, wanted=wanted)
 
 
 def look_at_all(zoo: Zoo) -> dict[str, Tls]:

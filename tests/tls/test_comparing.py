@@ -43,6 +43,7 @@ def _but(offer: Offer, **more: object) -> Offer:
         _with(old=_but(OLD, suites=())),
         _with(new=_but(NEW, suites=NEW.suites[:1])),
         _with(new=_but(NEW, suites=(*NEW.suites, "TLS_RSA_WITH_IDEA_CBC_SHA"))),
+        _with(new=_but(NEW, suites=(), suites_complete=False, refused=NEW.suites[1:])),
         _with(new=_but(NEW, groups=())),
         _with(newest=Offer(version="TLSv1.3", answer=Answer.ACCEPTED)),
         _with(chains=WEAK.chains[:1]),
