@@ -64,7 +64,9 @@ _BINDING = ("roleRef", "subjects")
 _WEBHOOKS = ("webhooks",)
 _PLACES = (
     "namespaces", "nodes", "pods", "services", "endpointslices.discovery.k8s.io", "ingresses.networking.k8s.io",
-    "replicasets.apps", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch", "cronjobs.batch",
+    "replicationcontrollers", "replicasets.apps", "deployments.apps", "statefulsets.apps", "daemonsets.apps",
+    "jobs.batch", "cronjobs.batch", "validatingwebhookconfigurations.admissionregistration.k8s.io",
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io", "apiservices.apiregistration.k8s.io",
 )  # fmt: skip
 """What tells where endpoints are, and whose they are."""
 

@@ -223,7 +223,7 @@ class _Run:
         self.progress.source_started(CONNECT)
         found = find_places(Snapshot(self.folder, collection), self.api.access.api_url)
         known = {CLUSTER_CA: _read(self.api.access.ca_file), KUBELET_CA: _read(self.plan.kubelet_ca)}
-        known |= anchors_of(self.plan.targets)
+        known |= {**found.anchors, **anchors_of(self.plan.targets)}
         forward = None
         if "port-forward" in manner.groups:
             forward = manner.look(known, PortForward(self.api.access, self.stop), self.stop)

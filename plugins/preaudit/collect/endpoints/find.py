@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from preaudit.collect.endpoints.bundles import bundles
 from preaudit.collect.endpoints.nodes import CLUSTER_CA, node_places
 from preaudit.collect.endpoints.place import Gap, Place, never_dialled, united
 from preaudit.collect.endpoints.plane import plane_places
@@ -27,10 +28,12 @@ class Found:
     Attributes:
         places: each address, port and server name once.
         gaps: why the search was not complete, by namespace; "*" for the nodes and the cluster as a whole.
+        anchors: trust anchors (PEM) that the cluster itself names, by the name that places use.
     """
 
     places: tuple[Place, ...]
     gaps: dict[str, str]
+    anchors: dict[str, bytes]
 
 
 def find_places(snapshot: Snapshot, api_url: str, resolve: Resolve = resolved) -> Found:
@@ -46,9 +49,10 @@ def find_places(snapshot: Snapshot, api_url: str, resolve: Resolve = resolved) -
     pods = RunningPods(estate)
     nodes = {one.node: one.address for one in node_places(estate) if not one.refused}
     scoped = snapshot.collection.scope_namespaces is not None
+    trusted = bundles(estate)
     places: list[Place] = []
     found: list[Iterable[Place | Gap]] = [
-        service_places(estate, pods, nodes, once), ingress_places(estate, once), container_places(pods, nodes),
+        service_places(estate, pods, nodes, once, trusted), ingress_places(estate, once), container_places(pods, nodes),
     ]  # fmt: skip
     if not scoped:
         found = [_api(api_url, once), node_places(estate), plane_places(estate), *found]
@@ -58,7 +62,8 @@ def find_places(snapshot: Snapshot, api_url: str, resolve: Resolve = resolved) -
                 places.append(one)
             else:
                 gaps.setdefault(one.namespace, f"the search for endpoints was not complete: {one.cause}")
-    return Found(tuple(_once(places)), gaps)
+    anchors = {name: pem for several in trusted.values() for name, pem in several.items()}
+    return Found(tuple(_once(places)), gaps, anchors)
 
 
 def _api(url: str, resolve: Resolve) -> Iterator[Place | Gap]:

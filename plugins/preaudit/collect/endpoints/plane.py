@@ -34,6 +34,8 @@ _SECURE = (
     _Secure(ControllerManager, "controller-manager", 10257, "0.0.0.0"),  # noqa: S104 - the same
     _Secure(Scheduler, "scheduler", 10259, "0.0.0.0"),  # noqa: S104 - the same
 )
+_CALLED = {"apiserver": ("kubernetes.default.svc", "kubernetes.default", "kubernetes", "localhost", "127.0.0.1")}
+"""Under which names a component is reached beside its address; those that only their node calls: its loopback."""
 _ETCD_URLS = (
     ("listen-client-urls", "etcd-client", "http://localhost:2379"),
     ("listen-peer-urls", "etcd-peer", "http://localhost:2380"),
@@ -95,8 +97,7 @@ def _place(  # noqa: PLR0913, PLR0917 - what a flag says, in one go
     return Place(
         owner_kind="Pod", owner=one.ref.name, namespace=SYSTEM, address=address, port=port, role=role, served=True,
         exposure="node", hint=hint, anchors=anchors, pod=one.ref.name, refused=refused,
-        names=tuple(name for name in (host, "localhost", "127.0.0.1") if name) if role.startswith("etcd")
-        else tuple(name for name in (host, "kubernetes.default.svc", "kubernetes") if name),
+        names=tuple(name for name in (host, *_CALLED.get(role, ("localhost", "127.0.0.1"))) if name),
         declared=(f"Pod {SYSTEM}/{one.ref.name} {said}",),
     )  # fmt: skip
 

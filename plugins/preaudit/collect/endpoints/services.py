@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from preaudit.collect.endpoints.bundles import Bundles
 from preaudit.collect.endpoints.place import Gap, Place, never_dialled
 from preaudit.collect.endpoints.pods import RunningPods, hint_of, pod_place
 from preaudit.errors import NotObservable
@@ -35,7 +36,7 @@ def resolved(name: str) -> str:
 
 
 def service_places(
-    estate: Estate, pods: RunningPods, node_addresses: dict[str, str], resolve: Resolve
+    estate: Estate, pods: RunningPods, node_addresses: dict[str, str], resolve: Resolve, trusted: Bundles
 ) -> Iterator[Place | Gap]:
     """Every TCP port of every Service: at its pods, at a node, and at its load balancer.
 
@@ -44,13 +45,15 @@ def service_places(
         pods: the running pods.
         node_addresses: the first InternalIP of each node.
         resolve: looks a load balancer's host name up.
+        trusted: the CA bundles of Services that the API server calls.
     """
     slices = _slices(estate)
     for service in estate.objects("services"):
         metadata, spec = service.get("metadata") or {}, service.get("spec")
         if not isinstance(spec, dict) or (metadata.get("namespace"), metadata.get("name")) == ("default", "kubernetes"):
             continue  # the API server's own Service is found by its kubeconfig and its static pods
-        one = _Service(str(metadata.get("namespace", "")), str(metadata.get("name", "")), spec, service.get("status"))
+        named = str(metadata.get("namespace", "")), str(metadata.get("name", ""))
+        one = _Service(*named, spec, service.get("status"), tuple(trusted.get(named, ())))
         yield from one.behind(slices.get((one.namespace, one.name), []), pods)
         yield from one.in_front(node_addresses, resolve)
 
@@ -70,7 +73,8 @@ def _slices(estate: Estate) -> dict[tuple[str, str], list[dict[str, Any]]]:
 class _Service:
     """One Service, and where it leads."""
 
-    def __init__(self, namespace: str, name: str, spec: dict[str, Any], status: Any) -> None:
+    def __init__(self, namespace: str, name: str, spec: dict[str, Any], status: Any, anchors: tuple[str, ...]) -> None:
+        self.anchors = anchors
         self.namespace = namespace
         self.name = name
         self.spec = spec
@@ -106,7 +110,9 @@ class _Service:
         pod = pods.by_name.get((self.namespace, str(named)))
         addresses = endpoint.get("addresses")
         address = addresses[0] if isinstance(addresses, list) and addresses else ""
-        common: dict[str, Any] = {"served": True, "hint": hint_of(entry) or hint_of(port), "names": self.names}
+        common: dict[str, Any] = {
+            "served": True, "hint": hint_of(entry) or hint_of(port), "names": self.names, "anchors": self.anchors,
+        }  # fmt: skip
         if pod is not None and address in pod.addresses:
             return replace(
                 pod_place(pod, entry["port"], self.said(port), **common), address=address, server_name=self.names[0]
