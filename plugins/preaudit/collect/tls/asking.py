@@ -138,7 +138,7 @@ class Asking:
             try:
                 return connection.receive(_CHUNK, min(until, now + _SLICE_SECONDS))
             except TimedOut:
-                if now + _SLICE_SECONDS >= until:
+                if time.monotonic() >= until:
                     raise
 
     def _read(self, connection: Connection, until: float, incoming: Incoming, first: bytes) -> Reply:

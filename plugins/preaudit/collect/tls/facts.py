@@ -64,7 +64,7 @@ def client_certificate(seen: Sequence[tuple[Shape, Picked]], modern: Sequence[bo
 def without_certificate(last: tuple[int, Shaken] | None, spoken: dict[int, Spoken]) -> tuple[Answer, str]:
     """What a handshake without client certificate came to."""
     if last is None:
-        old = all(one.answer is not Answer.ACCEPTED for version, one in spoken.items() if version >= TLS10)
+        old = all(one.answer in {Answer.REFUSED, Answer.CUT_OFF} for code, one in spoken.items() if code >= TLS10)
         return Answer.INCONCLUSIVE, "no handshake of SSLv2 or SSLv3 is done" if old else "no handshake was done"
     _, shaken = last
     if shaken.refused:

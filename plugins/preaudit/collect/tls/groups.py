@@ -8,11 +8,12 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from preaudit.collect.tls.asking import Hello2
 from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.registry import GROUPS, SSL3, SUITES, TLS13
 from preaudit.collect.tls.reply import Declined, Picked
 from preaudit.collect.tls.steady import Alive, Steady, hello_of
-from preaudit.collect.tls.suites import usable_for_groups
+from preaudit.collect.tls.suites import Swept, usable_for_groups
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,18 @@ def certificate_curve(der: bytes) -> int | None:
     return names.get(key.curve.name.lower()) if isinstance(key, ec.EllipticCurvePublicKey) else None
 
 
-def find_groups(steady: Steady, version: int, picks: tuple[Picked, ...], *, small: bool = False) -> Grouped:
+def find_groups(steady: Steady, version: int, swept: Swept, *, small: bool = False) -> Grouped:
     """Offer accepted suites with ever fewer groups, until they are refused.
 
     The hello differs from ones that were accepted in its groups only, so one handshake_failure is a refusal of them.
     """
+    picks = swept.picks
     found = list(dict.fromkeys(pick.group for pick in picks if pick.group is not None))
     suites = usable_for_groups(picks, version)
     if not suites or version == SSL3:
         nothing = "no suite with a named group is accepted" if not suites else "SSLv3 names no groups"
-        return Grouped(tuple(found), complete=not suites and not found, cause=nothing)
-    shape = Shape.SMALL if small else Shape.FULL
+        cause = nothing if swept.complete else f"not every suite is known: {swept.cause}"
+        return Grouped(tuple(found), complete=swept.complete and not suites and not found, cause=cause)
     needed: tuple[int, ...] = ()
     if version != TLS13 and all(SUITES[code].authentication == "ECDSA" for code in suites):
         leaf = next((pick.chain[0] for pick in picks if pick.suite in suites and pick.chain), b"")
@@ -52,12 +54,11 @@ def find_groups(steady: Steady, version: int, picks: tuple[Picked, ...], *, smal
         if curve is None:
             return Grouped(tuple(found), complete=False, cause="the certificate's curve could not be read")
         needed = (curve,)
-    every = hello_of(version, shape)
-    offered = every.groups if isinstance(every, Hello) else ()
     cause = ""
-    while rest := tuple(group for group in offered if group not in found and group not in needed):
-        hello = hello_of(version, shape, suites=suites, groups=(*rest, *needed), server_name=steady.server_name)
-        reply = steady.insist(hello)
+    while rest := tuple(
+        group for group in _offered(version, small=small) if group not in found and group not in needed
+    ):
+        reply = steady.insist(_hello(steady, version, swept.shape, suites, (*rest, *needed)))
         if isinstance(reply, Declined):
             break
         if not isinstance(reply, Picked):
@@ -67,15 +68,31 @@ def find_groups(steady: Steady, version: int, picks: tuple[Picked, ...], *, smal
             found.append(reply.group)
             continue
         if reply.group in needed:
-            if reply.group not in found:
-                found.append(reply.group)
+            found += [reply.group] if reply.group not in found else []
             cause = "the curve of its ECDSA certificate must be on offer each time, and it prefers that one"
         else:
             cause = "it picks groups that were not offered"
         break
-    alive = steady.alive()
-    if alive is not Alive.GOOD and not cause:
-        cause = steady.dead.words if steady.dead else "the positive control failed in between"
-    if small and not cause:
-        cause = "it answers small hellos only, so that rare groups were not asked for"
-    return Grouped(tuple(found), complete=not cause, cause=cause)
+    if (
+        not cause
+        and found
+        and isinstance(steady.ask(_hello(steady, version, swept.shape, suites, tuple(found))), Picked)
+    ):
+        # The same hello with the groups that it has: so it was the groups that were refused.
+        rare = "it answers small hellos only, so that rare groups were not asked for" if small else ""
+        return Grouped(tuple(found), complete=not small, cause=rare)
+    if not cause and steady.alive() is Alive.GOOD:
+        cause = "accepted groups were refused when they were offered again"
+    cause = cause or (steady.dead.words if steady.dead else "the positive control failed in between")
+    return Grouped(tuple(found), complete=False, cause=cause)
+
+
+def _offered(version: int, *, small: bool) -> tuple[int, ...]:
+    every = hello_of(version, Shape.SMALL if small else Shape.FULL)
+    return every.groups if isinstance(every, Hello) else ()
+
+
+def _hello(
+    steady: Steady, version: int, shape: Shape, suites: tuple[int, ...], groups: tuple[int, ...]
+) -> Hello | Hello2:
+    return hello_of(version, shape, suites=suites, groups=groups, server_name=steady.server_name)

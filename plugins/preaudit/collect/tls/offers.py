@@ -9,6 +9,7 @@ from preaudit.collect.tls.registry import (
     GROUPS,
     SSL2,
     SUITES,
+    TLS13,
     VERSION_CODES,
     VERSION_NAMES,
     suite_name,
@@ -54,7 +55,7 @@ class Offers:
                 continue
             if self._banned is None:
                 self._swept[version] = Sweep(self._steady, version, suites_of(version), small=small).run()
-                self._grouped[version] = find_groups(self._steady, version, self._swept[version].picks, small=small)
+                self._grouped[version] = find_groups(self._steady, version, self._swept[version], small=small)
                 self.groups[version] = self._grouped[version].groups
             else:
                 codes = tuple(code for code in suites_of(version) if SUITES[code].name in self._banned)
@@ -65,11 +66,12 @@ class Offers:
 
     def complete_before_13(self) -> bool:
         """Whether every suite up to TLS 1.2 is known, so that no chain can hide behind one."""
-        older = [version for version in self._spoken if version < VERSION_CODES["TLSv1.3"]]
+        nothing_there = {Answer.REFUSED, Answer.CUT_OFF}
         return self._banned is None and all(
-            self._spoken[version].answer in {Answer.REFUSED, Answer.CUT_OFF}
+            (version in self._spoken and self._spoken[version].answer in nothing_there)
             or (version in self._swept and self._swept[version].complete)
-            for version in older
+            for version in VERSION_NAMES
+            if version != TLS13
         )
 
     def _names(self, version: int, picks: tuple[Picked, ...]) -> tuple[str, ...]:

@@ -25,7 +25,6 @@ from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply
 
 _BASE_POINT = b"\x09" + bytes(31)
 """A valid public key of x25519: enough to be answered with a ServerHello."""
-_SLOW_SECONDS = 0.1
 _TIME_OUT_WEIGHT = 2
 
 
@@ -103,7 +102,7 @@ class Steady:
         if self.dead is not None:
             return self.dead
         if self._slow:
-            self._asker.wait(_SLOW_SECONDS)
+            self._asker.wait(self._asker.pace.back_offs[0] / 2 if self.tries else 0)
         reply = self._asker.ask(hello)
         if isinstance(reply, Picked):
             shape = hello.shape if isinstance(hello, Hello) else Shape.FULL

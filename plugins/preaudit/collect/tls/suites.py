@@ -23,6 +23,7 @@ class Swept:
         complete: all other suites that were to be asked for were refused.
         cause: why that is not known.
         server_order: the server picks by its own order.
+        shape: of a hello that was accepted under this version.
     """
 
     picks: tuple[Picked, ...]
@@ -30,6 +31,7 @@ class Swept:
     complete: bool
     cause: str = ""
     server_order: bool | None = None
+    shape: Shape = Shape.FULL
 
 
 class Sweep:
@@ -52,6 +54,7 @@ class Sweep:
         self._groups: list[int] = []
         self._unclear: set[int] = set()
         self._lost = ""
+        self._shape: Shape | None = None
 
     def run(self) -> Swept:
         """Ask until everything is refused, then run the positive control."""
@@ -61,16 +64,14 @@ class Sweep:
             self._unclear.clear()
             self._all()
             alive, server_order = self._check()
-        left = [code for code in self._offered if code not in self._picks]
+        picks, shape = tuple(self._picks.values()), self._shape or Shape.FULL
         if alive is not Alive.GOOD:
             dead = self._steady.dead
             cause = dead.words if dead else "the positive control failed in between"
-            return Swept(tuple(self._picks.values()), (), complete=False, cause=cause, server_order=server_order)
-        refused = tuple(code for code in left if code not in self._unclear)
-        return Swept(
-            tuple(self._picks.values()), refused, complete=not self._unclear, cause=self._lost if self._unclear else "",
-            server_order=server_order,
-        )  # fmt: skip
+            return Swept(picks, (), complete=False, cause=cause, server_order=server_order, shape=shape)
+        refused = tuple(code for code in self._offered if code not in self._picks and code not in self._unclear)
+        cause = self._lost if self._unclear else ""
+        return Swept(picks, refused, complete=not self._unclear, cause=cause, server_order=server_order, shape=shape)
 
     def _rest(self, codes: tuple[int, ...], *, again: bool = False) -> tuple[int, ...]:
         without = self._picks.keys() if again else self._picks.keys() | self._failed
@@ -98,6 +99,7 @@ class Sweep:
             reply = self._steady.insist(self._hello(rest, shape))
             if isinstance(reply, Picked):
                 self._picks[reply.suite] = reply
+                self._shape = self._shape or shape
                 if reply.group is not None and reply.group not in self._groups:
                     self._groups.append(reply.group)
             elif reply.suite is not None and isinstance(reply, Declined) and not reply.sure:
@@ -125,7 +127,7 @@ class Sweep:
                 refusals += isinstance(end, Declined)
                 if isinstance(end, Lost):
                     self._lost = end.words
-                    if end.final:
+                    if self._steady.alive() is Alive.DEAD:
                         self._unclear.update(self._rest(self._offered, again=True))
                         return
         if refusals < 2:
@@ -157,8 +159,7 @@ class Sweep:
         if len(self._picks) > 1:
             # Nothing but accepted suites, and the favourite last.
             codes = tuple(self._picks)
-            shape = Shape.SMALL if self._small else Shape.FULL
-            reply = self._steady.ask(self._hello((*codes[1:], codes[0]), shape))
+            reply = self._steady.ask(self._hello((*codes[1:], codes[0]), self._shape or Shape.FULL))
             if isinstance(reply, Picked):
                 return Alive.GOOD, reply.suite == codes[0]
         return self._steady.alive(), None

@@ -96,7 +96,10 @@ def survey(  # noqa: PLR0913 - the whole public face
     for _, pick in steady.seen:
         chains.add_pick(pick)
     shaking = Shaking(asking, name, chains, thorough=wanted.depth == "inventory")
-    shaking.run(spoken, offers.groups.get(TLS13, ()), offers.complete_before_13())
+    if steady.dead is not None:
+        shaking.cause = steady.dead.words
+    else:
+        shaking.run(spoken, offers.groups.get(TLS13, ()), offers.complete_before_13())
     facts = of_answers(steady.seen)
     answer, cause = without_certificate(shaking.last, spoken)
     return Tls(
