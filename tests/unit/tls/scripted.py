@@ -25,7 +25,7 @@ def alert(code: int, level: int = 2) -> bytes:
     return record(21, bytes((level, code)))
 
 
-def server_hello(version: int, suite: int, session: bytes = b"", extensions: bytes = b"", random: bytes = bytes(32), compression: int = 0) -> bytes:
+def server_hello(version: int, suite: int, session: bytes = b"", extensions: bytes = b"", *, random: bytes = bytes(32), compression: int = 0) -> bytes:
     tail = struct.pack(">H", len(extensions)) + extensions if extensions else b""
     return message(2, struct.pack(">H", version) + random + bytes((len(session),)) + session + struct.pack(">HB", suite, compression) + tail)
 
@@ -35,7 +35,7 @@ RETRY = bytes.fromhex("CF21AD74E59A6111BE1D8C021E65B891C2A211167ABB8C5E079E09E2C
 
 def retry(suite: int, group: int, session: bytes) -> bytes:
     extensions = struct.pack(">HHHHHH", 43, 2, 0x0304, 51, 2, group)
-    return record(22, server_hello(TLS12, suite, session, extensions, RETRY))
+    return record(22, server_hello(TLS12, suite, session, extensions, random=RETRY))
 
 
 def flight(version: int, suite: int, group: int = 23, bits: int = 2048) -> bytes:

@@ -9,13 +9,13 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.tls.scripted import CERTIFICATE, Network, Weak, alert, read_hello
 
 from preaudit.collect.tls.connection import Broken, Reset, TimedOut
 from preaudit.collect.tls.pace import Pace
 from preaudit.collect.tls.registry import GROUPS, SUITES, VERSION_CODES
 from preaudit.collect.tls.survey import Wanted, survey
 from preaudit.endpoint import Answer, Tls
+from tests.unit.tls.scripted import CERTIFICATE, Network, Weak, alert, read_hello
 
 QUICK = Pace(at_once=0, per_second=0, connection_seconds=0.02, endpoint_seconds=20, back_offs=(0.001, 0.002), read_seconds=0.001)
 WEAK = Weak({0x0301: (0x0005, 0x002F, 0x0033), 0x0303: (0xC02F, 0xC030, 0x009E, 0x002F), 0x0304: (0x1301, 0x1303)}, groups=(29, 23, 24))

@@ -82,7 +82,7 @@ class HostGate:
                 early = self._next - now
                 if not full and early <= 0:
                     self._open += 1
-                    self._next = max(self._next, now - self._gap) + self._gap
+                    self._next = now + self._gap
                     return
                 if now >= deadline:
                     raise TimedOut("no place for a further connection to this host within the time given")
