@@ -3,17 +3,24 @@
 The names here are what a suite needs; everything else is internal. PYTEST_DONT_REWRITE
 """
 
+from preaudit.endpoint import Page
 from preaudit.errors import NotObservable
 from preaudit.parameter import Policy, parameter
 from preaudit.requirement import requirement
+from preaudit.subjects.certificate import Certificate
+from preaudit.subjects.chain import Presented
+from preaudit.subjects.ciphersuite import CipherSuite
 from preaudit.subjects.component import ApiServer, Component, ControllerManager, Etcd, Scheduler
-from preaudit.subjects.endpoint import Endpoint, EndpointCoverage
+from preaudit.subjects.component_endpoint import ClosedPort, ComponentEndpoint
+from preaudit.subjects.coverage import EndpointCoverage
+from preaudit.subjects.endpoint import Endpoint
 from preaudit.subjects.estate import BINDINGS
 from preaudit.subjects.kubelet import Kubelet
 from preaudit.subjects.lens import Lens
-from preaudit.subjects.objects import Namespace, ServiceAccount
+from preaudit.subjects.objects import Namespace, Service, ServiceAccount
 from preaudit.subjects.owners import WORKLOAD_SOURCES
 from preaudit.subjects.rbac import Binding, Grant, Role, Rule
+from preaudit.subjects.sharing import key_sharers
 from preaudit.subjects.workload import Container, Pod, Workload
 
 __version__ = "0.1.0"
@@ -22,7 +29,11 @@ __all__ = [
     "WORKLOAD_SOURCES",
     "ApiServer",
     "Binding",
+    "Certificate",
+    "CipherSuite",
+    "ClosedPort",
     "Component",
+    "ComponentEndpoint",
     "Container",
     "ControllerManager",
     "Endpoint",
@@ -33,13 +44,17 @@ __all__ = [
     "Lens",
     "Namespace",
     "NotObservable",
+    "Page",
     "Pod",
     "Policy",
+    "Presented",
     "Role",
     "Rule",
     "Scheduler",
+    "Service",
     "ServiceAccount",
     "Workload",
+    "key_sharers",
     "parameter",
     "requirement",
 ]

@@ -28,7 +28,7 @@ from preaudit.requirement import Requirement
 from preaudit.rules import Rules
 from preaudit.snapshot import Collection, Snapshot, SourceStatus, SourceWriter, Status, StoredFile, write_collection
 from preaudit.source import SOURCES
-from preaudit.subjects.endpoint import COVERAGE
+from preaudit.subjects.coverage import COVERAGE
 from preaudit.subjects.estate import Estate
 from preaudit.suites import Catalogue, data_folder
 from preaudit.verdict import Verdict

@@ -1,158 +1,207 @@
-"""Endpoints as subjects: what each one was seen to do, and which of them could not be looked at."""
+"""Endpoints as subjects: what each one was seen to do with TLS, in three values."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from preaudit.endpoint import VERSIONS, Answer, Fact, Tls
 from preaudit.endpoint import Endpoint as Seen
-from preaudit.endpoint import Reached
 from preaudit.errors import NotObservable
 from preaudit.snapshot import EVERYWHERE
 from preaudit.source import ENDPOINTS
+from preaudit.subjects.chain import Presented, presented
+from preaudit.subjects.ciphersuite import CipherSuite
 from preaudit.subjects.estate import CLUSTER, Estate
-from preaudit.subjects.lens import ReadLog
-from preaudit.subjects.ref import Subject
+from preaudit.subjects.observed import EXTERNAL, Observed
 
-EXTERNAL = "external"
-"""Name of the item that judges endpoints that the user named himself."""
-COVERAGE = "TLS-001"
-"""The requirement that tells of endpoints that could not be looked at."""
-_NAMED = 12
-_ENCODE = msgspec.json.Encoder(order="deterministic").encode
+_OLDEST = ("SSLv2", "SSLv3")
 
 
-class Endpoint:
-    """One endpoint that answered, and of which it is known what it speaks.
+class Endpoint(Observed):
+    """One endpoint that answered, and of which it is known what it speaks."""
 
-    Attributes:
-        seen: the observation.
-        source: how it was looked at, ``endpoints/connect``.
-        ref: the subject as a record names it.
-        log: what a check read.
-    """
+    __slots__ = ()
 
-    __slots__ = ("estate", "log", "ref", "seen", "source")
-
-    def __init__(self, estate: Estate, source: str, seen: Seen) -> None:
-        self.estate = estate
-        self.source = source
-        self.seen = seen
-        self.ref = Subject(
-            kind="Endpoint", namespace=seen.namespace, name=seen.name, host=seen.host, port=seen.port,
-            api_version="preaudit/v1",
-        )  # fmt: skip
-        self.log = ReadLog()
+    # What it speaks
 
     @property
-    def digest(self) -> str:
-        """Sha256 over everything that was seen, addresses and names of replicas left out."""
-        return hashlib.sha256(_ENCODE(msgspec.structs.replace(self.seen, replicas=()))).hexdigest()
-
-    @property
-    def platform(self) -> bool:
-        """It belongs to the cluster and not to the product: a node's endpoint, or one of the control plane."""
-        return self.seen.owner_kind == "Node" or bool(self.seen.role)
-
-    def note(self, what: str, value: Any) -> None:
-        """Log a fact that a verdict rests on."""
-        self.log.entries.append((what, what, value))
-
-
-class EndpointCoverage:
-    """The endpoints of one namespace that share the way in which they were (not) seen.
-
-    Attributes:
-        state: "seen", or why they were not: ``unreachable``, ``closed``, ``not-dialled``, ``not-understood``, ``unfound``.
-        cause: the sentence that they share.
-        names: the endpoints' names, sorted.
-    """
-
-    __slots__ = ("cause", "log", "names", "platform", "ref", "source", "state")
-
-    def __init__(self, source: str, place: str, state: str, cause: str, names: Sequence[str]) -> None:  # noqa: PLR0913, PLR0917 - two callers
-        namespace = "" if place in {CLUSTER, EXTERNAL} else place
-        self.source = source
-        self.platform = place == CLUSTER
-        self.state = state
-        self.cause = cause
-        self.names = tuple(sorted(names))
-        within = hashlib.sha256(cause.encode()).hexdigest()[:8] if cause else ""
-        self.ref = Subject(kind="Endpoints", namespace=namespace, name=state, within=within, api_version="preaudit/v1")
-        self.log = ReadLog()
-
-    @property
-    def digest(self) -> str:
-        """Sha256 over state, cause and names."""
-        return hashlib.sha256(_ENCODE([self.state, self.cause, self.names])).hexdigest()
-
-    @property
-    def is_seen(self) -> bool:
-        """All of them answered and were understood; logged.
+    def speaks_tls(self) -> bool:
+        """It speaks TLS.
 
         Raises:
-            NotObservable: they were not.
+            NotObservable: nothing of it could be seen.
         """
-        more = f" and {len(self.names) - _NAMED} more" if len(self.names) > _NAMED else ""
-        told = ", ".join(self.names[:_NAMED]) + more
-        self.log.entries.append(("endpoints", "endpoints", told))
-        if self.state != "seen":
-            raise NotObservable(f"{len(self.names)} endpoints ({told})" if self.names else "endpoints", self.cause)
-        self.log.entries.append(("seen", "seen", len(self.names)))
-        return True
+        if self.seen.tls is None and (self.seen.tls_cause or self.seen.protocol == "tls"):
+            raise NotObservable("TLS", self.seen.tls_cause or "nothing was told of it")
+        return self.seen.tls is not None
+
+    @property
+    def tls(self) -> Tls:
+        """What was seen of TLS.
+
+        Raises:
+            NotObservable: nothing was.
+        """
+        if self.seen.tls is None:
+            raise NotObservable("TLS", self.seen.tls_cause or "it speaks none")
+        return self.seen.tls
+
+    def accepts(self, version: str) -> bool:
+        """It speaks a version ("TLSv1.1"); logged.
+
+        Raises:
+            NotObservable: it was not asked, or its answer proves nothing. Of SSLv2 and SSLv3 that is at most a
+                warning where they are cut off each time: proxies that know neither do so.
+        """
+        offer = self.tls.offer(version)
+        self.note(version, offer.answer.value)
+        if offer.answer not in {Answer.ACCEPTED, Answer.REFUSED}:
+            raise self._unsettled(version)
+        return offer.answer is Answer.ACCEPTED
+
+    def accepts_any(self, *versions: str) -> bool:
+        """It speaks one of some versions, named with those first whose answer is to be known for sure.
+
+        Raises:
+            NotObservable: none was seen to be accepted, and not all were seen to be refused.
+        """
+        if any(self.tls.offer(version).answer is Answer.ACCEPTED for version in versions):
+            return True
+        for version in versions:
+            self.accepts(version)
+        return False
+
+    def _unsettled(self, version: str) -> NotObservable:
+        offer = self.tls.offer(version)
+        mild = version in _OLDEST and offer.answer is Answer.CUT_OFF
+        said = {Answer.CUT_OFF: "not reachable from here", Answer.NOT_ASKED: "not asked for"}
+        why = ": ".join(one for one in (said.get(offer.answer, "no answer that proves anything"), offer.cause) if one)
+        return NotObservable(version, why, "warn" if mild else "")
+
+    # Lists of what it accepts
+
+    def suites(self, what: str, bad: Callable[[str, CipherSuite], bool]) -> list[str]:
+        """Accepted suites that are bad, each with its version; logged as `what`. `bad` takes version and suite."""
+        violations, unseen = [], [*self._versions_unseen(VERSIONS), *self._suites_unseen(VERSIONS)]
+        for offer in self.tls.offers:
+            for name in offer.suites:
+                try:
+                    if bad(offer.version, CipherSuite(name)):
+                        violations.append(f"{offer.version} {name}")
+                except NotObservable as error:
+                    unseen.append(error)
+        return self.found(what, violations, unseen)
+
+    def groups(self, what: str, bad: Callable[[str], bool]) -> list[str]:
+        """Accepted groups for key exchange that are bad, each with its version; logged as `what`."""
+        violations, unseen = [], self._versions_unseen(VERSIONS[2:])
+        for offer in self.tls.offers:
+            violations += [f"{offer.version} {name}" for name in offer.groups if bad(name)]
+        return self.found(what, violations, [*unseen, *self._groups_unseen(VERSIONS[2:])])
+
+    def offers_group(self, what: str, wanted: Callable[[str], bool], versions: Sequence[str] = VERSIONS[2:]) -> bool:
+        """It accepts a group that is wanted, in one of some versions; logged as `what`."""
+        accepted = {name for one in self.tls.offers if one.version in versions for name in one.groups if wanted(name)}
+        return bool(self.found(what, accepted, [*self._versions_unseen(versions), *self._groups_unseen(versions)]))
+
+    def fields_below(self, bits: int) -> list[str]:
+        """Sizes of finite fields that it used for key exchange up to TLS 1.2 and that are too small; logged."""
+        up_to_12 = VERSIONS[1:5]
+        unseen = [*self._versions_unseen(up_to_12), *self._suites_unseen(up_to_12)]
+        if not self.tls.dh_bits:
+            unseen.append(NotObservable("finite fields", "no key exchange in one was read"))
+        self.note("bits of finite fields", list(self.tls.dh_bits))
+        return self.found(
+            f"finite fields below {bits} bits", (str(one) for one in self.tls.dh_bits if one < bits), unseen
+        )
+
+    def _suites_unseen(self, versions: Sequence[str]) -> list[NotObservable]:
+        return [
+            NotObservable(f"suites of {offer.version}", offer.suites_cause or "not all were asked for")
+            for offer in self.tls.offers
+            if offer.version in versions and offer.answer is Answer.ACCEPTED and not offer.suites_complete
+        ]
+
+    def _groups_unseen(self, versions: Sequence[str]) -> list[NotObservable]:
+        return [
+            NotObservable(f"groups of {offer.version}", offer.groups_cause or "not all were asked for")
+            for offer in self.tls.offers
+            if offer.version in versions and offer.answer is Answer.ACCEPTED and not offer.groups_complete
+        ]
+
+    def _versions_unseen(self, versions: Sequence[str]) -> list[NotObservable]:
+        """Versions of which it is not known whether they are spoken."""
+        settled = {Answer.ACCEPTED, Answer.REFUSED}
+        unseen = [self._unsettled(one) for one in versions if self.tls.offer(one).answer not in settled]
+        if not any(offer.answer is Answer.ACCEPTED for offer in self.tls.offers):
+            unseen.append(NotObservable("TLS", "it was not seen to accept any version"))
+        return unseen
+
+    # Certificates and single facts
+
+    def certificates(self, what: str, bad: Callable[[Presented], str], *, leaves: bool = False) -> list[str]:
+        """What is bad about the certificates that it sends, each with the certificate's name; logged as `what`.
+
+        Args:
+            what: what is looked for.
+            bad: says what is bad about one certificate, "" where nothing is.
+            leaves: look at the server's own certificates only.
+        """
+        violations, unseen = [], []
+        for one in presented(self.tls, leaves=leaves):
+            if isinstance(one, NotObservable):
+                unseen.append(one)
+                continue
+            try:
+                if told := bad(one):
+                    violations.append(f"{one.certificate.name}: {told}")
+            except NotObservable as error:
+                unseen.append(error)
+        return self.found(what, violations, unseen)
+
+    @property
+    def client_names(self) -> tuple[str, ...]:
+        """The names under which clients reach it; logged.
+
+        Raises:
+            NotObservable: nothing says what they are.
+        """
+        names = self.seen.names or tuple(filter(None, (self.seen.server_name,)))
+        self.note("names that clients use", list(names))
+        if not names:
+            raise NotObservable("names that clients use", "nothing in the cluster says under which it is reached")
+        return names
+
+    def fact(self, name: str) -> bool:
+        """A yes or no by its field's name ("compression", "plaintext"); logged.
+
+        Raises:
+            NotObservable: it is not known.
+        """
+        fact: Fact = getattr(self.seen, name) if hasattr(self.seen, name) else getattr(self.tls, name)
+        told = name.replace("_", " ")
+        self.note(told, fact.value)
+        return self.known(told, fact)
 
 
 def endpoints(estate: Estate, namespace: str) -> Iterator[Endpoint]:
     """The endpoints of one item that were understood; the others are told by `coverage`."""
-    for source, seen in _seen(estate, namespace):
+    for source, seen in by_place(estate).get(namespace, []):
         if seen.understood:
             yield Endpoint(estate, source, seen)
 
 
-def coverage(estate: Estate, namespace: str) -> Iterator[EndpointCoverage]:
-    """How far the endpoints of one item were seen: one subject for each cause."""
-    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for source, seen in _seen(estate, namespace):
-        groups[source, *_standing(seen)].append(seen.name)
-    for (source, state, cause), names in sorted(groups.items()):
-        if state != "aside":
-            yield EndpointCoverage(source, namespace, state, cause, names)
-    for source, cause in _gaps(estate, namespace):
-        yield EndpointCoverage(source, namespace, "unfound", cause, ())
-
-
 def places(estate: Estate) -> list[str]:
     """Where items about endpoints stand: each place where one was understood; "cluster" where there is none."""
-    found = {place for place, several in _by_place(estate).items() if any(seen.understood for _, seen in several)}
+    found = {place for place, several in by_place(estate).items() if any(seen.understood for _, seen in several)}
     return sorted(found) or [CLUSTER]
 
 
-def coverage_places(estate: Estate) -> list[str]:
-    """Where items about coverage stand: each place that has endpoints, or that was not searched completely."""
-    found = set(_by_place(estate))
-    for source in ENDPOINTS:
-        found |= {CLUSTER if one.namespace == EVERYWHERE else one.namespace
-                  for one in estate.snapshot.collection.sources if one.source == source and one.cause}  # fmt: skip
-    return sorted(found) or [CLUSTER]
-
-
-def missing(estate: Estate, namespace: str) -> list[tuple[str, str]]:
-    """What could not be looked at in one place (for "cluster" where nothing was: anywhere): what, and why."""
-    every = namespace == CLUSTER and places(estate) == [CLUSTER]
-    found = []
-    for place in coverage_places(estate) if every else [namespace]:
-        for one in coverage(estate, place):
-            if one.state != "seen":
-                found.append((f"endpoints of {place}", one.cause))
-    return found
-
-
-def _by_place(estate: Estate) -> dict[str, list[tuple[str, Seen]]]:
-    """Every endpoint by the item that it belongs to."""
+def by_place(estate: Estate) -> dict[str, list[tuple[str, Seen]]]:
+    """Every endpoint by the item that it belongs to, each with its source."""
 
     def made() -> Iterator[dict[str, list[tuple[str, Seen]]]]:
         table: dict[str, list[tuple[str, Seen]]] = defaultdict(list)
@@ -165,30 +214,3 @@ def _by_place(estate: Estate) -> dict[str, list[tuple[str, Seen]]]:
 
     (table,) = estate.kept("endpoints by place", EVERYWHERE, made)
     return table
-
-
-def _seen(estate: Estate, namespace: str) -> list[tuple[str, Seen]]:
-    return _by_place(estate).get(namespace, [])
-
-
-def _standing(seen: Seen) -> tuple[str, str]:
-    """How far one endpoint was seen, and the sentence that says why not further.
-
-    "aside" is what no client relies on and nothing answers at: a declared containerPort, a port that should be closed.
-    """
-    if seen.understood:
-        return "seen", ""
-    if seen.reached is Reached.OPEN:
-        return "not-understood", seen.protocol_cause or "it answers to nothing that was tried"
-    if seen.reached is Reached.CLOSED and not seen.served:
-        return "aside", ""
-    return seen.reached.value, seen.cause
-
-
-def _gaps(estate: Estate, namespace: str) -> Iterator[tuple[str, str]]:
-    """Ways to look whose search for endpoints was not complete in one place, with the cause."""
-    for source in ENDPOINTS:
-        where = EVERYWHERE if namespace in {CLUSTER, EXTERNAL} else namespace
-        found = estate.snapshot.coverage(source, where)
-        if not found.complete and not found.given:
-            yield source, found.told

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from preaudit.source import ENDPOINTS
-from preaudit.subjects import component, endpoint, kubelet, objects, rbac, workload
+from preaudit.subjects import component, component_endpoint, coverage, endpoint, kubelet, objects, rbac, workload
 from preaudit.subjects.estate import CLUSTER, Estate
 from preaudit.subjects.lens import ReadLog
 from preaudit.subjects.owners import WORKLOAD_SOURCES
@@ -120,6 +120,13 @@ SUBJECTS: dict[str, SubjectKind] = {
             namespace_sources=("serviceaccounts",),
         ),
         SubjectKind(
+            name="service",
+            type=objects.Service,
+            population="every Service",
+            enumerate=objects.of_source("services", objects.Service),
+            namespace_sources=("services",),
+        ),
+        SubjectKind(
             name="role",
             type=rbac.Role,
             population="every Role and ClusterRole",
@@ -164,17 +171,40 @@ SUBJECTS: dict[str, SubjectKind] = {
             namespace_sources=ENDPOINTS,
             cluster_sources=ENDPOINTS,
             places=endpoint.places,
-            missing=endpoint.missing,
-            told_by=endpoint.COVERAGE,
+            missing=coverage.missing,
+            told_by=coverage.COVERAGE,
+        ),
+        SubjectKind(
+            name="component_endpoint",
+            type=component_endpoint.ComponentEndpoint,
+            population="every endpoint of the API server, kubelets, etcd, the scheduler and the controller manager",
+            enumerate=component_endpoint.component_endpoints,
+            cluster_sources=ENDPOINTS,
+            must_exist=True,
+            ask="a look at these endpoints from where they are reached, or how the provider guards them",
+            places=component_endpoint.cluster_alone,
+            missing=component_endpoint.components_missing,
+            told_by=coverage.COVERAGE,
+        ),
+        SubjectKind(
+            name="closed_port",
+            type=component_endpoint.ClosedPort,
+            population="the read-only port of every node's kubelet",
+            enumerate=component_endpoint.read_only_ports,
+            cluster_sources=(*ENDPOINTS, "nodes"),
+            must_exist=True,
+            ask="whether anything answers on port 10255 of the nodes",
+            places=component_endpoint.cluster_alone,
+            missing=component_endpoint.ports_missing,
         ),
         SubjectKind(
             name="endpoint_coverage",
-            type=endpoint.EndpointCoverage,
+            type=coverage.EndpointCoverage,
             population="every endpoint that the cluster declares, or the user names",
-            enumerate=endpoint.coverage,
+            enumerate=coverage.coverage,
             namespace_sources=ENDPOINTS,
             cluster_sources=ENDPOINTS,
-            places=endpoint.coverage_places,
+            places=coverage.coverage_places,
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""Single objects as subjects: a namespace, a service account."""
+"""Single objects as subjects: a namespace, a service account, a Service."""
 
 from __future__ import annotations
 
@@ -87,6 +87,12 @@ class Namespace(ObjectSubject):
 
 class ServiceAccount(ObjectSubject):
     """A service account."""
+
+    __slots__ = ()
+
+
+class Service(ObjectSubject):
+    """A Service."""
 
     __slots__ = ()
 

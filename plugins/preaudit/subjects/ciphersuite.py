@@ -1,0 +1,96 @@
+"""Cipher suites, told by their IANA names: how keys are agreed on, what enciphers, what the hash is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from preaudit.errors import NotObservable
+
+CLASSES = ("NULL", "anon", "EXPORT", "RC4", "RC2", "DES", "3DES", "IDEA", "SEED", "MD5")
+"""Words for what breaks a suite, as a profile's list names them."""
+_SPLIT = re.compile(r"(?:OLD_)?(?:TLS|SSL)_(.+)_WITH_(.+)")
+_SSLV2 = re.compile(r"SSL_CK_(.+?)(?:_WITH_([A-Z0-9]+))?(?:_\d)?")
+# TLS 1.3 agrees on keys apart from its suites; those of RFC 9150 name a hash and nothing that enciphers.
+_TLS13 = re.compile(r"TLS_((?:AES|CHACHA20|SM4|AEGIS|SHA\d+)\w*?)_(SHA\d+|SM3)")
+_HASH = re.compile(r"(.*?)_?(SHA\d*|MD5|SM3|GOSTR\d+|IMIT|OMAC)?")
+_EPHEMERAL = re.compile(r"(DHE|ECDHE|DH_anon|ECDH_anon|SRP|PSK_DHE|ECCPWD|CECPQ1)(_|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class CipherSuite:
+    """One cipher suite; all but its name raises `NotObservable` where the name has no form that such names have.
+
+    Attributes:
+        name: as IANA writes it, ``TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256``; ``SSL_CK_…`` in SSLv2.
+    """
+
+    name: str
+
+    @property
+    def is_known(self) -> bool:
+        """Its name tells what it is made of."""
+        try:
+            return bool(_parts(self.name))
+        except NotObservable:
+            return False
+
+    @property
+    def exchange(self) -> str:
+        """How keys are agreed on, ``ECDHE_RSA``; "" in TLS 1.3, where suites do not tell, ``SSLv2`` there."""
+        return _parts(self.name)[0]
+
+    @property
+    def cipher(self) -> str:
+        """What enciphers, ``AES_128_GCM``; ``NULL`` where nothing does."""
+        return _parts(self.name)[1]
+
+    @property
+    def hash(self) -> str:
+        """The hash of its MAC or key derivation, ``SHA256``; "" where the name has none."""
+        return _parts(self.name)[2]
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """Those of `CLASSES` that it belongs to."""
+        words = set(f"{self.exchange}_{self.cipher}".split("_"))
+        found: set[str] = words & {"NULL", "anon", "RC4", "RC2", "IDEA", "SEED", "3DES"}
+        if self.exchange == "NULL":
+            found.add("anon")
+        if any(word.startswith("EXPORT") for word in words):
+            found.add("EXPORT")
+        if "EDE3" in words:
+            found.add("3DES")
+        elif words & {"DES", "DES40"}:
+            found.add("DES")
+        if self.hash == "MD5":
+            found.add("MD5")
+        return frozenset(found)
+
+    @property
+    def forward_secret(self) -> bool:
+        """Each connection's key is lost with it, whoever takes the server's key later."""
+        return not self.exchange or bool(_EPHEMERAL.match(self.exchange))
+
+    @property
+    def finite_field(self) -> bool:
+        """Keys are agreed on in a finite field whose size the server chooses (up to TLS 1.2)."""
+        return "DHE" in self.exchange.split("_") or self.exchange.startswith("DH_anon")
+
+    @property
+    def cbc(self) -> bool:
+        """It enciphers in CBC mode."""
+        return "CBC" in self.cipher.split("_")
+
+
+@lru_cache(maxsize=1024)
+def _parts(name: str) -> tuple[str, str, str]:
+    if found := _SSLV2.fullmatch(name):
+        return "SSLv2", found[1], found[2] or ""
+    if found := _SPLIT.fullmatch(name):
+        ends = _HASH.fullmatch(found[2])
+        return (found[1], ends[1], ends[2] or "") if ends else (found[1], found[2], "")
+    if found := _TLS13.fullmatch(name):
+        return "", "NULL" if found[1].startswith("SHA") else found[1], found[2]
+    raise NotObservable(f"cipher suite {name}", "what it is made of is not known")
