@@ -69,6 +69,8 @@ def find_groups(steady: Steady, version: int, swept: Swept, *, small: bool = Fal
             continue
         if reply.group in needed:
             found += [reply.group] if reply.group not in found else []
+            if swept.first_group:
+                break  # it came last on offer, so it has none of the others
             cause = "the curve of its ECDSA certificate must be on offer each time, and it prefers that one"
         else:
             cause = "it picks groups that were not offered"

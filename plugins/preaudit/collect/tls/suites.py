@@ -24,6 +24,7 @@ class Swept:
         cause: why that is not known.
         server_order: the server picks by its own order.
         shape: of a hello that was accepted under this version.
+        first_group: the server takes the first group on offer that it has: it took different ones of equal sets.
     """
 
     picks: tuple[Picked, ...]
@@ -32,6 +33,7 @@ class Swept:
     cause: str = ""
     server_order: bool | None = None
     shape: Shape = Shape.FULL
+    first_group: bool = False
 
 
 class Sweep:
@@ -71,7 +73,8 @@ class Sweep:
             return Swept(picks, (), complete=False, cause=cause, server_order=server_order, shape=shape)
         refused = tuple(code for code in self._offered if code not in self._picks and code not in self._unclear)
         cause = self._lost if self._unclear else ""
-        return Swept(picks, refused, complete=not self._unclear, cause=cause, server_order=server_order, shape=shape)
+        first = len(self._groups) > 1
+        return Swept(picks, refused, not self._unclear, cause, server_order, shape, first_group=first)
 
     def _rest(self, codes: tuple[int, ...], *, again: bool = False) -> tuple[int, ...]:
         without = self._picks.keys() if again else self._picks.keys() | self._failed
@@ -100,7 +103,7 @@ class Sweep:
             if isinstance(reply, Picked):
                 self._picks[reply.suite] = reply
                 self._shape = self._shape or shape
-                if reply.group is not None and reply.group not in self._groups:
+                if shape is Shape.FULL and reply.group is not None and reply.group not in self._groups:
                     self._groups.append(reply.group)
             elif reply.suite is not None and isinstance(reply, Declined) and not reply.sure:
                 # Picked, and then given up with an alert: not accepted, unless another shape says otherwise.
