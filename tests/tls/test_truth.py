@@ -18,7 +18,6 @@ EXPLAINED: dict[tuple[str, str], str] = {
         "s_server-curve-secp224r1", "s_server-curve-secp256k1", "s_server-null", "s_server-psk", "python-ssl-null")},
     **{(name, words): _GROUPS for name in ("node-hybrids-only", "node-mlkem-only", "gnutls-tls13-ffdhe", "s_server-ffdhe")
        for words in ("client_certificate: None", _UNFINISHED, "certificate rsa: not seen")},
-    ("go-ecdsa", "TLSv1.2 groups: not complete"): _CURVE,
     ("nginx-p384", "TLSv1.2 groups: not complete"): _CURVE,
     ("tlslite-ecdh-anonymous", "TLSv1.2 groups: not complete"): "where it knows none of the curves tlslite closes, and that is no refusal",
 }  # fmt: skip
