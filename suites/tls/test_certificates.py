@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from preaudit import Endpoint, Policy, Presented, parameter, requirement
+from preaudit import Endpoint, NotObservable, Policy, Presented, parameter, requirement
 
 from .settings import TLS, listed, speaks_tls
 
@@ -22,9 +22,9 @@ _CONTROLS = ("nist-800-53r5:sc-12", "nist-800-53r5:sc-17", "pci-dss-4.0.1:4.2.1"
 def _is_small(one: Presented, rsa: int, curve: int) -> str:
     kind, bits = one.certificate.key
     least = {"RSA": rsa, "DSA": rsa, "EC": curve, "Ed25519": 0, "Ed448": 0}.get(kind)
-    if least is None or bits < least:
-        return f"{kind} {bits} bits" if least else f"a key of the unknown kind {kind}"
-    return ""
+    if least is None:
+        raise NotObservable(f"the key of {one.certificate.name}", f"the strength of {kind} is not known here")
+    return f"{kind} {bits} bits" if bits < least else ""
 
 
 @requirement(

@@ -35,9 +35,11 @@ class ComponentEndpoint(Endpoint):
         self.note("a handshake without one", answer.value)
         if answer is Answer.ACCEPTED or asked.value is False:
             return False
-        if answer is Answer.REFUSED:
+        # A refusal that follows no question may be about something else.
+        if answer is Answer.REFUSED and asked.value:
             return True
-        raise NotObservable("a handshake without client certificate", self.tls.without_certificate_cause or answer)
+        why = self.tls.without_certificate_cause or asked.cause or answer.value
+        raise NotObservable("a handshake without client certificate", why)
 
     def let_in(self) -> list[str]:
         """Guarded pages that were given to a client without credentials; logged.
