@@ -19,6 +19,8 @@ HOST = "127.0.0.1"
 Serve = Callable[[socket.socket, threading.Event], None]
 TLS12 = WIRE["TLSv1.2"]
 SUITE = 0xC02F
+STATIC_RSA = (0x002F, 0x0035, 0x000A, 0x0005, 0x0004, 0x0001, 0x0002, 0x0003, 0x0006, 0x0007, 0x0008, 0x0009, 0x003B, 0x003C, 0x003D, 0x0041,
+              0x0084, 0x0096, 0x009C, 0x009D, 0x00BA, 0x00C0, 0xC09C, 0xC09D, 0xC0A0, 0xC0A1, 0xC050, 0xC051)  # fmt: skip
 FLOOD_BYTES = 64 << 20
 
 
@@ -145,18 +147,22 @@ def unknown_version(connection: socket.socket, _: threading.Event) -> None:
     connection.sendall(record(HANDSHAKE, TLS12, hello.server_hello(0x0399, offered.suites[0] & 0xFFFF) + hello.DONE))
 
 
+def _flight(version: int, suite: int) -> bytes:
+    return record(HANDSHAKE, version, hello.server_hello(version, suite) + hello.certificates(b"\x30\x00") + hello.DONE)
+
+
 def same_suite_always(connection: socket.socket, _: threading.Event) -> None:
     """It picks one suite, offered or not: an enumerator that trusts it never ends."""
     _started(connection)
-    connection.sendall(record(HANDSHAKE, TLS12, hello.server_hello(TLS12, SUITE) + hello.certificates(b"\x30\x00") + hello.DONE))
+    connection.sendall(_flight(TLS12, STATIC_RSA[0]))
 
 
 def any_suite(connection: socket.socket, _: threading.Event) -> None:
-    """It accepts every suite of every version, one by one."""
+    """It accepts whatever old suite is offered, in every version."""
     offered = _started(connection)
-    if offered.version != 2:
-        version = max(offered.versions)
-        connection.sendall(record(HANDSHAKE, min(version, TLS12), hello.server_hello(min(version, TLS12), offered.suites[0]) + hello.certificates(b"\x30\x00") + hello.DONE))
+    version = min(max(offered.versions), TLS12)
+    suite = next((one for one in offered.suites if one in STATIC_RSA), 0)
+    connection.sendall(_flight(version, suite) if suite else hello.alert(version, hello.HANDSHAKE_FAILURE))
 
 
 def endless_retries(connection: socket.socket, ended: threading.Event) -> None:
