@@ -16,6 +16,7 @@ from preaudit.collect.tls.pace import UNLIMITED, Pace
 from preaudit.collect.tls.survey import Wanted, survey
 from preaudit.endpoint import Answer, Tls
 from tests.tls import hostile, sslyze_scan
+from tests.tls.hostile_lies import says_nothing
 from tests.tls.look import dial
 from tests.tls.zoo import pki, with_nginx
 from tests.tls.zoo.ground import Ground
@@ -72,7 +73,7 @@ def figures() -> list[Figure]:
         theirs = time.monotonic() - began
         found.append((f"the same {len(scans)} by sslyze", f"{theirs:.2f} s, {theirs / full:.0f} times as long", "at least 5 times"))
         with ExitStack() as stack:
-            hung = [stack.enter_context(hostile.serving(hostile.says_nothing)) for _ in range(HUNG)]
+            hung = [stack.enter_context(hostile.serving(says_nothing)) for _ in range(HUNG)]
             patient = Pace(at_once=0, per_second=0)
             _, seen, ended = _survey(hung + ports[:40], patient, Wanted())
             last = max(ended[port] for port in ports[:40])

@@ -78,7 +78,7 @@ def test_where_sslyze_is_blind_is_known(zoo, scans):
         truth = zoo.servers[name].truth
         lacks = name in BLIND or all(_lacks(truth, version, one) for version, taken in truth.suites.items() for one in taken)
         assert not scan.cause or (NOTHING_IN_COMMON in scan.cause and lacks), f"{name}: {scan.cause}"
-    assert sum(not one.cause for one in scans.values()) >= 50
+    assert zoo.left_out or sum(not one.cause for one in scans.values()) >= 50
 
 
 def _lacks(truth, version, suite):

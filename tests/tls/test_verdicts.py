@@ -61,6 +61,8 @@ def test_verdicts_equal_truth(zoo, wanted, told):
 def test_connections_are_few(zoo, wanted, told):
     """A good server is asked little; the figures are what a port-forward of 26 ms a connection pays."""
     for name, verdicts, inventory in (("nginx-server-order", 20, 30), ("go-default", 20, 30), ("nginx-permissive", 110, 160)):
+        if name not in zoo.servers:
+            continue
         few, many = _counted(zoo, name, wanted)[1], _counted(zoo, name, INVENTORY)[1]
         told[f"connections to {name}"] = f"{few} for verdicts, {many} for everything"
         assert few <= verdicts
