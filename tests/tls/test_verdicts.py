@@ -16,7 +16,7 @@ from tests.tls.proxies import FAULTS, Fault, Over
 
 THREADS = 16
 _BANNED = re.compile(r"NULL|EXPORT|_anon_|RC4|RC2|_DES|3DES|IDEA|SEED|MD5|TLS_RSA_WITH_|GOST|CBC_SHA$")
-SPOILT = (*FAULTS[:4], Fault(name="answers 6, then resets", first=6), Fault(name="answers 5, then fails", first=5, over=Over.FAILURE),
+SPOILT = (*FAULTS[1:3], Fault(name="answers 6, then resets", first=6), Fault(name="answers 5, then fails", first=5, over=Over.FAILURE),
           Fault(name="a pause of two", first=8, outage=2))  # fmt: skip
 
 
