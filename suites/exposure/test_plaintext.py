@@ -6,6 +6,9 @@ _CONTROLS = ("nist-800-53r5:sc-8", "nist-800-53r5:sc-8(1)")
 
 
 def _redirects(page: Page) -> bool:
+    """It sends to https; a request that names no host may be turned away instead."""
+    if not page.host and 400 <= page.status < 500:
+        return True
     return page.status in {301, 308} and page.location.startswith("https://")
 
 

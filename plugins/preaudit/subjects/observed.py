@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from preaudit.endpoint import Answer, Fact, Page
 from preaudit.endpoint import Endpoint as Seen
-from preaudit.endpoint import Fact, Page
 from preaudit.errors import NotObservable
 from preaudit.subjects.estate import Estate
 from preaudit.subjects.lens import ReadLog
@@ -86,16 +86,23 @@ class Observed:
 
     @property
     def speaks_http(self) -> bool:
-        """It answers HTTP requests, within TLS or without.
+        """It answers HTTP requests of clients without a certificate, within TLS or without.
 
         Raises:
             NotObservable: nobody knows.
         """
         if self.seen.protocol == "http" or any(page.status for page in self.seen.pages):
             return True
-        if self.seen.protocol in _NO_HTTP:
+        if self.seen.protocol in _NO_HTTP or self._turns_strangers_away:
             return False
-        return self.known("HTTP", self.seen.http)
+        silent = next((f"{page.method} {page.path}: {page.cause}" for page in self.seen.pages if page.cause), "")
+        return self.known("HTTP", Fact(self.seen.http.value, self.seen.http.cause or silent))
+
+    @property
+    def _turns_strangers_away(self) -> bool:
+        """TLS itself ends without a client certificate, so that no request is ever answered."""
+        tls = self.seen.tls
+        return tls is not None and tls.without_certificate is Answer.REFUSED and tls.client_certificate.value is True
 
     @staticmethod
     def known(what: str, fact: Fact) -> bool:
