@@ -47,7 +47,8 @@ class ComponentEndpoint(Endpoint):
         Raises:
             NotObservable: none was, and none was refused with 401 or 403 either, or some were not answered.
         """
-        guarded = [page for page in self.seen.pages if not _is_public(page.path)]
+        # A request that names no host is malformed: that it is turned away tells nothing, that it is answered does.
+        guarded = [one for one in self.seen.pages if not _is_public(one.path) and (one.host or 200 <= one.status < 300)]
         if not any(page.status for page in guarded) and self.demands_certificate:
             return self.found("pages given to anybody", (), ())
         unseen = [
