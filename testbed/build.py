@@ -46,6 +46,7 @@ PROGRAMS = {
     "coredns": Program("coredns", COREDNS),
     "pause": Program("pause", "1"),
     "judge": Program("judge", "v0.37"),
+    "server": Program("server", "1"),
 }
 
 

@@ -6,17 +6,21 @@ import json
 import subprocess
 import time
 
+from testbed import identities, registry
 from testbed.access import administrator
-from testbed.api import Api, Object
+from testbed.api import MERGE, Api, Object
 from testbed.build import build
 from testbed.layout import SOURCE, STATE, TestbedError
 
-VARIANTS = ("good", "bad")
+VARIANTS = ("good", "bad", "usual")
 NAMESPACES = {
     "good": ("shop", "shop-data", "shop-system"),
     "bad": ("bad-shop", "bad-shop-data", "bad-shop-system"),
+    "usual": ("usual",),
 }
-"""Both variants fit into one cluster: neither names anything of the other."""
+"""All variants fit into one cluster: none names anything of another."""
+DOORS = {"good": "198.18.255.11", "bad": "198.18.255.12"}
+"""Addresses of load balancers: those of nodes, which kube-proxy answers for as soon as a status names them."""
 READY_LIMIT, DELETE_LIMIT, APPLY_LIMIT = 180.0, 120.0, 60.0  # seconds
 
 
@@ -30,10 +34,12 @@ def manifests(variant: str) -> str:
     if not known.exists():
         raise TestbedError("the cluster is down: run `python -m testbed up`")
     files = sorted((SOURCE / "product" / variant).glob("*.yaml"))
-    text = "\n---\n".join(path.read_text() for path in files)
+    namespaces, *others = (path.read_text() for path in files)
+    made = [json.dumps(one) for one in identities.objects(variant)]
+    text = "\n---\n".join((namespaces, *made, *others))
     for name, pinned in json.loads(known.read_text()).items():
         text = text.replace(f"{name}@digest", pinned)
-    return text
+    return text.replace(identities.CA_MARK, identities.authority_base64(variant))
 
 
 def deploy(variant: str) -> None:
@@ -42,7 +48,11 @@ def deploy(variant: str) -> None:
     Raises:
         TestbedError: The API server refused something, or something does not run after the limit; with what.
     """
-    kubectl(["apply", "-f", "-"], manifests(variant), APPLY_LIMIT)
+    text = manifests(variant)
+    if "@digest" in text:  # the cluster came up before there was such an image
+        (STATE / "images.json").write_text(json.dumps(registry.fill()))
+        text = manifests(variant)
+    kubectl(["apply", "-f", "-"], text, APPLY_LIMIT)
     api = Api(administrator())
     deadline = time.monotonic() + READY_LIMIT
     try:
@@ -50,6 +60,7 @@ def deploy(variant: str) -> None:
             if time.monotonic() > deadline:
                 raise TestbedError(f"after {READY_LIMIT:.0f} s: {'; '.join(waiting)} (look at `kubectl describe`)")
             time.sleep(0.5)
+        _open_doors(api, variant)
     finally:
         api.close()
 
@@ -58,6 +69,7 @@ def undeploy(variant: str) -> None:
     """Delete a variant and wait until it is gone; one that is not there is no error."""
     words = ["delete", "--ignore-not-found", f"--timeout={DELETE_LIMIT:.0f}s", "-f", "-"]
     kubectl(words, manifests(variant), DELETE_LIMIT + 30)
+    identities.forget(variant)
 
 
 def kubectl(words: list[str], text: str = "", limit: float = 60.0) -> str:
@@ -74,6 +86,19 @@ def kubectl(words: list[str], text: str = "", limit: float = 60.0) -> str:
     if done.returncode:
         raise TestbedError(f"kubectl {' '.join(words)} failed:\n{done.stderr.strip()[-1500:]}")
     return done.stdout
+
+
+def _open_doors(api: Api, variant: str) -> None:
+    """Write into statuses what a cloud's load balancer and an ingress controller write there."""
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": DOORS.get(variant, "")}]}}}
+    for namespace in NAMESPACES[variant]:
+        services = f"/api/v1/namespaces/{namespace}/services"
+        for one in api.get(services)["items"]:
+            if one["spec"]["type"] == "LoadBalancer":
+                api.do("PATCH", f"{services}/{one['metadata']['name']}/status", status, MERGE)
+        ingresses = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses"
+        for one in api.get(ingresses)["items"]:
+            api.do("PATCH", f"{ingresses}/{one['metadata']['name']}/status", status, MERGE)
 
 
 def _not_ready(api: Api, namespaces: tuple[str, ...]) -> list[str]:

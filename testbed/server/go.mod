@@ -1,0 +1,3 @@
+module preaudit.example/testbed/server
+
+go 1.26.0
