@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from preaudit.endpoint import VERSIONS, Endpoint
-from preaudit.example import NOW, examples_of, judge_example
+from preaudit.example import NOW, Example, examples_of, judge_example
 from preaudit.judge import _judge_subject
 from preaudit.parameter import Policy
 from preaudit.profile import load_profile
@@ -34,6 +36,14 @@ SPECS = {
     for example in EXAMPLES for document in example.objects if document["kind"] == "Endpoint"
 }  # fmt: skip
 CAUSE = "a fault"
+PLACE = {
+    "owner_kind": "Deployment",
+    "owner": "web",
+    "namespace": "shop",
+    "port": 443,
+    "reached": "open",
+    "protocol": "tls",
+}
 OPEN = {Verdict.FAIL, Verdict.UNKNOWN}
 
 
@@ -162,3 +172,38 @@ def test_government_tells_of_chacha20_once():
     about_suites = [one for one in REQUIREMENTS if one.id.startswith("TLS-20")]
     failing = [one.id for one in about_suites if verdict(one, spec, POLICIES["government"]) is Verdict.FAIL]
     assert failing == ["TLS-205"]
+
+
+@pytest.mark.parametrize(
+    ("others", "level"),
+    [
+        ({}, "warn"),
+        ({"TLSv1.0": "inconclusive"}, "fail"),
+        ({"TLSv1.0": "cut-off"}, "fail"),
+        ({"SSLv2": "cut-off"}, "warn"),
+    ],
+)
+def test_an_unknown_is_as_mild_as_the_worst_of_its_gaps(others, level, tmp_path):
+    answers = dict.fromkeys(VERSIONS, "refused") | {"SSLv3": "cut-off", "TLSv1.3": "accepted"} | others
+    offers = [{"version": one, "answer": answer, "suites_complete": True} for one, answer in answers.items()]
+    (record,) = judged("TLS-201", tmp_path, [{**PLACE, "tls": {"offers": offers}}])
+    assert (record.verdict, record.level.value) == (Verdict.UNKNOWN, level)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [{"tls_cause": CAUSE}, {"tls": {"offers": [], "chains_cause": CAUSE}}, {"reached": "closed", "served": True}],
+)
+def test_a_key_is_in_one_place_only_where_all_were_seen(hidden, tmp_path):
+    stored = yaml.safe_load((data_folder("suites") / "tls" / "examples" / "certificates.yaml").read_text())
+    chain = {"certificates": ["".join(stored["web"].split())], "paths": []}
+    seen = {**PLACE, "tls": {"offers": [], "chains": [chain], "chains_complete": True}}
+    other = {**PLACE, "owner": "api", "namespace": "pay"} | hidden
+    found = {one.namespace: one.verdict for one in judged("TLS-414", tmp_path, [seen, other])}
+    assert found["shop"] is Verdict.UNKNOWN
+
+
+def judged(requirement: str, folder, specs):
+    """The records of a requirement over some endpoints."""
+    lines = tuple({"apiVersion": "preaudit/v1", "kind": "Endpoint", "spec": one} for one in specs)
+    return judge_example(Example(Path(requirement) / "x.yaml", Verdict.UNKNOWN, lines), CATALOGUE, folder)
