@@ -58,8 +58,9 @@ def running(only: Iterable[str] | None = None) -> Iterator[Zoo]:
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="zoo-"))
     modules = [importlib.import_module(name) for name in LIBRARIES]
-    ground = Ground(folder, pki.make(folder))
+    ground = Ground(folder, {})
     try:
+        ground.identities |= pki.make(folder)
         dh.write(folder)
         wanted = None if only is None else set(only)
         chosen = {m: [one for one in m.servers() if wanted is None or one.name in wanted] for m in modules}
