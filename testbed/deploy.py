@@ -17,6 +17,7 @@ NAMESPACES = {
     "good": ("shop", "shop-data", "shop-system"),
     "bad": ("bad-shop", "bad-shop-data", "bad-shop-system"),
     "usual": ("usual",),
+
 }
 """All variants fit into one cluster: none names anything of another."""
 DOORS = {"good": "198.18.255.11", "bad": "198.18.255.12"}
@@ -34,7 +35,7 @@ def manifests(variant: str) -> str:
     if not known.exists():
         raise TestbedError("the cluster is down: run `python -m testbed up`")
     files = sorted((SOURCE / "product" / variant).glob("*.yaml"))
-    namespaces, *others = (path.read_text() for path in files)
+    namespaces, *others = [path.read_text() for path in files]  # first, for the Secrets to go into
     made = [json.dumps(one) for one in identities.objects(variant)]
     text = "\n---\n".join((namespaces, *made, *others))
     for name, pinned in json.loads(known.read_text()).items():

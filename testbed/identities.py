@@ -41,7 +41,7 @@ _BRANCH = ("branches.bad-shop.svc",)
 _SHARED = Wanted(("gateway.bad-shop.svc", "admission.bad-shop-system.svc"), bits=2048, issuer="other")
 _BAD = {
     "bad-shop/edge-tls": Wanted(("edge.bad-shop.svc",), bits=1024, issuer="self", ends=3650),
-    "bad-shop/curve-tls": Wanted(("edge.bad-shop.svc",), bits=2048),
+    "bad-shop/curve-tls": _served("curve", "bad-shop", bits=2048),
     "bad-shop/expired-tls": Wanted(_BRANCH, begins=-90, ends=-1, bits=2048),
     "bad-shop/sha1-tls": Wanted(_BRANCH, bits=2048, sha1=True),
     "bad-shop/future-tls": Wanted(_BRANCH, begins=30, bits=2048),
