@@ -47,8 +47,9 @@ class ComponentEndpoint(Endpoint):
         Raises:
             NotObservable: none was, and none was refused with 401 or 403 either, or some were not answered.
         """
-        # A request that names no host is malformed: that it is turned away tells nothing, that it is answered does.
-        guarded = [one for one in self.seen.pages if not _is_public(one.path) and (one.host or 200 <= one.status < 300)]
+        # A request that names no host is malformed: that it is turned away tells nothing.
+        guarded = [one for one in self.seen.pages
+                   if not _is_public(one.path) and (one.host or not 400 <= one.status < 500)]  # fmt: skip
         if not any(page.status for page in guarded) and self.demands_certificate:
             return self.found("pages given to anybody", (), ())
         unseen = [
