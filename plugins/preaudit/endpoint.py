@@ -223,6 +223,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         tls: what was seen of TLS; None where it speaks none, or where nothing could be seen.
         tls_cause: why nothing was seen.
         http: it answers HTTP/1.1 requests, within TLS where it speaks TLS; not known where nobody asked.
+        attacks: whether known attacks on TLS succeed, by name; empty where they were not tried on purpose.
         pages: HTTP answers.
         plaintext: it speaks its protocol without TLS to anybody who asks (a mere redirect to https is in `pages`).
     """
@@ -248,6 +249,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tls: Tls | None = None
     tls_cause: str = ""
     http: Fact = Fact()
+    attacks: dict[str, Fact] = {}
     pages: tuple[Page, ...] = ()
     plaintext: Fact = Fact()
 

@@ -16,8 +16,9 @@ from preaudit.audit import Audit, Plan
 from preaudit.demo import is_recorded
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
-from preaudit.evidence.leaks import require_clean
-from preaudit.evidence.pack import MANIFEST, RECORDS, PackFolder, Records, files_below, reason, write_pieces
+from preaudit.evidence.leak_watch import WORTH_A_PROCESS, LeakWatch
+from preaudit.evidence.leaks import Leaks, require_clean
+from preaudit.evidence.pack import INCOMPLETE, MANIFEST, RECORDS, PackFolder, Records, files_below, reason, write_pieces
 from preaudit.evidence.readme import readme
 from preaudit.evidence.record import Record, encode
 from preaudit.evidence.strict import MAX_JSON
@@ -64,6 +65,7 @@ class Run:
             raise UsageError(f"{self.archive} exists already; an archive is never overwritten, give another --out")
         self.credential_names: tuple[str, ...] = ()
         """Objects whose names look like credentials; names are shown as they are."""
+        self._watch: LeakWatch | None = None
         self.audit: Audit | None = None
         self.manifest: manifests.Manifest | None = None
         self.summary: Summary | None = None
@@ -87,10 +89,23 @@ class Run:
         try:
             observe(self.plan, self.snapshot_folder, self._started)
             self.audit = Audit(self.plan, Snapshot(self.snapshot_folder))
+            self._watch_for_leaks()
             _ = self.audit.estate.namespaces  # a snapshot that cannot be read ends the run here, in one sentence
         except OSError as error:
             raise UsageError(f"{self.pack.out} cannot be written: {reason(error)}") from None
         return self.audit
+
+    def _watch_for_leaks(self) -> None:
+        """Let a large pack be scanned while it is written."""
+        stored = sorted(path for path in self.snapshot_folder.iterdir())
+        if sum(path.stat().st_size for path in stored) >= WORTH_A_PROCESS:
+            self._watch = LeakWatch(self.pack.path)
+            self._watch.whole(f"{self.snapshot_folder.name}/{path.name}" for path in stored)
+
+    def _whole(self, *names: str) -> None:
+        """These files of the pack are complete."""
+        if self._watch is not None:
+            self._watch.whole(names)
 
     def finish(self, collected: Iterable[str], deselected: Mapping[str, str], *, early: str, interrupted: bool) -> Exit:
         """Merge the spools and write the pack; the exit code of the run.
@@ -124,9 +139,12 @@ class Run:
         count = GateCount(self.plan.gate)
         path = self.pack.path / RECORDS
         total = write_pieces(path, self._pieces(audit, items, merged, cause, count))
+        self._whole(RECORDS)
         self.pack.drop_spool()
         write_inputs(self.plan, self.pack)
         self.pack.write("README.txt", readme())
+        inputs = [path for path in sorted((self.pack.path / "inputs").rglob("*")) if path.is_file()]
+        self._whole("README.txt", *(path.relative_to(self.pack.path).as_posix() for path in inputs))
         # Decoded once, for everything that is told of them; the snapshot's objects make room for them.
         audit.estate.forget()
         judged = Judged(
@@ -142,7 +160,7 @@ class Run:
         self._render(audit, told, judged.records, self.summary)
         told = manifests.with_files(told, files_below(self.pack.path))
         self.pack.write(MANIFEST, manifests.encode(told))
-        leaks = require_clean(self.pack.path)
+        leaks = self._require_clean()
         self.credential_names = tuple(one.name for one in leaks.named)
         self.pack.whole()
         if self._signer is not None:
@@ -156,6 +174,13 @@ class Run:
 
             write_archive(self.pack.out, self.archive)
         return judged.exit
+
+    def _require_clean(self) -> Leaks:
+        watch, self._watch = self._watch, None
+        if watch is None:
+            return require_clean(self.pack.path)
+        watch.whole((MANIFEST, INCOMPLETE))
+        return watch.require_clean()
 
     def _pieces(
         self, audit: Audit, items: Sequence[Item], merged: Merged, cause: str, count: GateCount
@@ -189,9 +214,12 @@ class Run:
         for name, render in RENDERINGS.items():
             with self.pack.create(name) as stream:
                 render(material, stream)
+            self._whole(name)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
+        if self._watch is not None:
+            self._watch.close()
         self.pack.discard()
 
 

@@ -104,16 +104,16 @@ def scan(folder: Path) -> Leaks:
     Raises:
         OSError: a file cannot be read.
     """
-    search = _Search()
+    search = Search()
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     files.sort(key=lambda path: (path.relative_to(folder).parts[0] != _SNAPSHOT, path))
     for path in files:
         search.file(path, path.relative_to(folder).as_posix())
-    return Leaks(tuple(search.fatal), tuple(search.named.values()), search.scanned)
+    return search.found
 
 
-class _Search:
-    """The state of one scan."""
+class Search:
+    """The state of one scan; the snapshot's files come first, as they tell what is a name."""
 
     def __init__(self) -> None:
         self.fatal: list[Leak] = []
@@ -121,6 +121,11 @@ class _Search:
         self.scanned = 0
         self._seen: set[bytes] = set()
         self._remembered = 0
+
+    @property
+    def found(self) -> Leaks:
+        """What was found so far."""
+        return Leaks(tuple(self.fatal), tuple(self.named.values()), self.scanned)
 
     def file(self, path: Path, shown: str) -> None:
         """Look through one file; hits go to `fatal` and `named`."""

@@ -25,7 +25,7 @@ from preaudit.snapshot import StoredFile
 
 MANIFEST = "manifest.json"
 RECORDS = "records.jsonl"
-_INCOMPLETE = "INCOMPLETE"
+INCOMPLETE = "INCOMPLETE"
 _SPOOL = ".spool"
 _AT_ONCE = 4
 
@@ -61,7 +61,7 @@ class PackFolder:
 
     def _prepare(self) -> None:
         self.path.mkdir(mode=0o700)
-        self.write(_INCOMPLETE, b"This folder is no pack: the run that made it was still writing, or was killed.\n")
+        self.write(INCOMPLETE, b"This folder is no pack: the run that made it was still writing, or was killed.\n")
         for folder in ("inputs", "snapshot", _SPOOL):
             (self.path / folder).mkdir()
 
@@ -89,7 +89,7 @@ class PackFolder:
 
     def whole(self) -> None:
         """Every file of the manifest is there; only a signature may come."""
-        (self.path / _INCOMPLETE).unlink()
+        (self.path / INCOMPLETE).unlink()
 
     def finish(self) -> Path:
         """Give the pack its final name.
@@ -136,7 +136,7 @@ def reason(error: OSError) -> str:
 def files_below(folder: Path) -> tuple[StoredFile, ...]:
     """Every file of a pack but its manifest, sorted by path, brought to the disk: length, hash, number of lines."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    wanted = [name for name in names if name not in {MANIFEST, _INCOMPLETE}]
+    wanted = [name for name in names if name not in {MANIFEST, INCOMPLETE}]
     # Hashing and waiting for the disk both leave the interpreter to others.
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return tuple(pool.map(lambda name: _stored(folder / name, name), wanted))

@@ -47,7 +47,7 @@ def shake_hands(
         read_until: gives the `time.monotonic` by which the read after the handshake ends.
     """
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    total, finished = 0, False
+    total, finished, flights = 0, False, 0
     try:
         stream = _context().wrap_bio(incoming, outgoing, server_hostname=server_name or None)
         while True:
@@ -62,6 +62,7 @@ def shake_hands(
             except ssl.SSLWantReadError:
                 if data := outgoing.read():
                     connection.send(data, until)
+                    flights += 1
                 data = receive(connection, until)
                 total += len(data)
                 if not data or total > MAX_BYTES:
@@ -74,5 +75,6 @@ def shake_hands(
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", "") or str(error)
         found = _REFUSED.search(reason.replace(" ", "_").upper())
-        words = f"alert {found[1].lower()}" if found else ""
+        # Before the client's second flight nobody can have missed a certificate.
+        words = f"alert {found[1].lower()}" if found and (finished or flights > 1) else ""
         return Shaken(finished=finished, refused=words, failure=words or f"OpenSSL: {reason.replace('_', ' ').lower()}")

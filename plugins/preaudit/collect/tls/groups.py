@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 
 from preaudit.collect.tls.asking import Hello2
 from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.registry import GROUPS, SSL3, SUITES, TLS13
-from preaudit.collect.tls.reply import Declined, Picked
+from preaudit.collect.tls.reply import Declined, Picked, Reply
 from preaudit.collect.tls.steady import Alive, Steady, hello_of
 from preaudit.collect.tls.suites import Swept, usable_for_groups
 
@@ -35,6 +35,15 @@ def certificate_curve(der: bytes) -> int | None:
     return names.get(key.curve.name.lower()) if isinstance(key, ec.EllipticCurvePublicKey) else None
 
 
+def bound_to_no_curve(der: bytes) -> bool:
+    """Keys of Edwards curves serve ECDSA suites, and bind the server to no group."""
+    try:
+        key = x509.load_der_x509_certificate(der).public_key()
+    except (ValueError, UnsupportedAlgorithm, TypeError):
+        return False
+    return isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
+
+
 def find_groups(steady: Steady, version: int, swept: Swept, *, small: bool = False) -> Grouped:
     """Offer accepted suites with ever fewer groups, until they are refused.
 
@@ -51,14 +60,14 @@ def find_groups(steady: Steady, version: int, swept: Swept, *, small: bool = Fal
     if version != TLS13 and all(SUITES[code].authentication == "ECDSA" for code in suites):
         leaf = next((pick.chain[0] for pick in picks if pick.suite in suites and pick.chain), b"")
         curve = certificate_curve(leaf)
-        if curve is None:
+        if curve is None and not bound_to_no_curve(leaf):
             return Grouped(tuple(found), complete=False, cause="the certificate's curve could not be read")
-        needed = (curve,)
+        needed = () if curve is None else (curve,)
     cause = ""
     while rest := tuple(
         group for group in _offered(version, small=small) if group not in found and group not in needed
     ):
-        reply = steady.insist(_hello(steady, version, swept.shape, suites, (*rest, *needed)))
+        reply = _insist(steady, version, swept.shape, suites, rest, needed)
         if isinstance(reply, Declined):
             break
         if not isinstance(reply, Picked):
@@ -87,6 +96,16 @@ def find_groups(steady: Steady, version: int, swept: Swept, *, small: bool = Fal
         cause = "accepted groups were refused when they were offered again"
     cause = cause or (steady.dead.words if steady.dead else "the positive control failed in between")
     return Grouped(tuple(found), complete=False, cause=cause)
+
+
+def _insist(  # noqa: PLR0913, PLR0917 - a hello's parts
+    steady: Steady, version: int, shape: Shape, suites: tuple[int, ...], rest: tuple[int, ...], needed: tuple[int, ...]
+) -> Reply:
+    """One handshake_failure may be a throttle's: the same groups in another order have to get it too."""
+    reply = steady.insist(_hello(steady, version, shape, suites, (*rest, *needed)))
+    if isinstance(reply, Declined) and not reply.sure:
+        return steady.insist(_hello(steady, version, shape, suites, (*reversed(rest), *needed)))
+    return reply
 
 
 def _offered(version: int, *, small: bool) -> tuple[int, ...]:

@@ -141,7 +141,8 @@ class Steady:
     def find(self, versions: tuple[int, ...]) -> Picked | Lost:
         """Find the positive control among the versions that may be asked for; its failure is final."""
         candidates = [(TLS12, Shape.FULL), (TLS13, Shape.FULL), (TLS12, Shape.SMALL), (TLS13, Shape.PLAIN),
-                      (TLS12, Shape.PLAIN), (TLS10, Shape.FULL), (SSL3, Shape.FULL), (SSL2, Shape.FULL)]  # fmt: skip
+                      (TLS12, Shape.PLAIN), (TLS10, Shape.SMALL), (TLS10, Shape.FULL), (SSL3, Shape.FULL),
+                      (SSL2, Shape.FULL)]  # fmt: skip
         first: Lost | None = None
         words, weight = "", 0
         while candidates:
@@ -164,8 +165,8 @@ class Steady:
             words = words or reply.words
             if shape is Shape.FULL:
                 self.early[version] = reply
-            if reply.version is not None and (reply.version, Shape.FULL) not in candidates[:1]:
-                candidates.insert(0, (reply.version, Shape.FULL))
+            if reply.version is not None and (reply.version, shape) not in candidates[:1]:
+                candidates.insert(0, (reply.version, shape))
         self.dead = Lost(first.words if first else f"no hello was answered with a ServerHello: {words}", final=True)
         return self.dead
 
