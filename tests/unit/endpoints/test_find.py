@@ -22,7 +22,8 @@ def service(name="web", ports=({"name": "https", "port": 443, "targetPort": 8443
             "spec": {"ports": list(ports), **spec}, "status": status or {}}  # fmt: skip
 
 
-def slice_of(name="web", ip="192.0.2.10", pod="web-1", port=8443, namespace="shop", label="https"):
+def slice_of(name="web", ip="192.0.2.10", pod="web-1"):
+    port, namespace, label = 8443, "shop", "https"
     reference = {"targetRef": {"kind": "Pod", "name": pod, "namespace": namespace}} if pod else {}
     return {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
             "metadata": {"name": f"{name}-x", "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},

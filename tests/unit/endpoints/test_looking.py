@@ -68,8 +68,8 @@ def test_replicas_that_do_the_same_are_one_endpoint():
     assert [one.pod for one in alike.replicas] == ["web-1", "web-2"]
 
 
-def test_replicas_beyond_the_tenth_are_counted():
-    chosen, left = first_replicas([place(80, f"192.0.2.{number}") for number in range(1, 15)])
+def test_replicas_beyond_the_hundredth_are_counted():
+    chosen, left = first_replicas([place(80, f"192.0.2.{number}") for number in range(1, MAX_REPLICAS + 5)])
     assert len(chosen) == MAX_REPLICAS
     assert list(left.values()) == [4]
 

@@ -65,7 +65,7 @@ def test_products_with_versions_are_told(head, body, told):
 
 def test_only_reads_are_asked_and_nothing_can_add_a_line():
     for wrong in ({"method": "POST"}, {"path": "x"}, {"path": "/a\r\nX: y"}, {"host": "a\r\nX: y"}, {"path": "/ü"}):
-        with pytest.raises(ValueError, match=".+"):
+        with pytest.raises(ValueError, match=r".+"):
             Ask(**wrong)
     assert b"Host:" not in Ask("/", "").encoded()
 

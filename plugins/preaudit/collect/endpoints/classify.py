@@ -176,7 +176,9 @@ def _questioned(open_: Open, port: int, hint: str, how: str) -> Spoken:
             return Spoken(protocol=question.protocol, plaintext=Fact(True, f"it answers {question.protocol}"))  # noqa: FBT003
         protocol = greeted(raw)
         if protocol:
-            return _begun(open_, protocol, plaintext_known=True) if protocol in STARTTLS else Spoken(protocol=protocol)
+            if protocol in STARTTLS:
+                return _begun(open_, protocol, plaintext_known=True)
+            return Spoken(protocol=protocol, plaintext=Fact(protocol != "ssh", "it greets in plain text"))
         how = how or happened
     if spoke:
         return Spoken(protocol="unknown", cause="it answers, but in no protocol that is known here", tls_cause=how)

@@ -5,23 +5,22 @@ from __future__ import annotations
 import ipaddress
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from preaudit.collect.endpoints.classify import Open, Spoken, Unopened, classify
 from preaudit.collect.endpoints.dialogue import STARTTLS
-from preaudit.collect.endpoints.pages import Ask, fetch
+from preaudit.collect.endpoints.pages import Ask
 from preaudit.collect.endpoints.place import Place
-from preaudit.collect.endpoints.secured import SecuredConnection
-from preaudit.collect.tls.connection import Broken, Connection, NoRoute, Refused, Stopped, TcpConnection, TimedOut
+from preaudit.collect.endpoints.reader import PAGE_SECONDS, Reader
+from preaudit.collect.tls.connection import Broken, Connection, NoRoute, Refused, TcpConnection, TimedOut
 from preaudit.collect.tls.pace import HostGate, Pace
 from preaudit.collect.tls.survey import Wanted, survey
 from preaudit.collect.tls.trust import Anchor
 from preaudit.endpoint import Endpoint, Fact, Page, Reached, Replica, Tls
 
-PAGE_SECONDS = 4.0
 MISSING = "/preaudit-no-such-page"
 _ROLE_PATHS = {
     "apiserver": ("/version", "/api", "/metrics"),
@@ -32,6 +31,10 @@ _ROLE_PATHS = {
     "etcd-client": ("/version", "/metrics"),
 }
 """What an anonymous client must not get from a component of the control plane."""
+_SPOKEN = frozenset({"postgresql", "mysql", "smtp", "imap", "pop3", "ldap", "redis", "mongodb", "kafka", "amqp", "h2c",
+                     "ssh", "dns", "ftp", "vnc"})  # fmt: skip
+"""Protocols that are not HTTP/1.1, where one of them answered."""
+_UNTOLD = Fact()
 MYSQL_CONNECTIONS = 12
 """A MySQL server blocks an address after 100 connections that end early, so it is asked few questions."""
 
@@ -148,8 +151,19 @@ class Look:
             reached, cause = _unreached(error.broken)
             return self._endpoint(place, reached=reached, cause=cause)
         tls = self._survey(place, spoken, gate, ends) if spoken.tls else None
-        pages = tuple(self._pages(place, spoken, open_, ends)) if spoken.protocol in {"tls", "http"} else ()
-        return self._endpoint(place, reached=Reached.OPEN, spoken=spoken, tls=tls, pages=pages)
+        pages, http = self._read(place, spoken, open_, ends)
+        return self._endpoint(place, reached=Reached.OPEN, spoken=spoken, tls=tls, pages=pages, http=http)
+
+    def _read(self, place: Place, spoken: Spoken, open_: Open, ends: float) -> tuple[tuple[Page, ...], Fact]:
+        """The pages of a place, and whether it speaks HTTP at all."""
+        if spoken.protocol not in {"tls", "http"}:
+            return (), Fact(False, f"it speaks {spoken.protocol}") if spoken.protocol in _SPOKEN else Fact()  # noqa: FBT003
+        reader = Reader(open_, spoken, _sni(place.server_name), ends)
+        # Not the address: replicas that do the same are one endpoint, so they are asked the same.
+        host = place.server_name or place.owner
+        host = f"[{host}]" if ":" in host else host
+        asks = [Ask("/", host), Ask(MISSING, host), Ask("/", "")]
+        return reader.read([*asks, *(Ask(path, host) for path in _ROLE_PATHS.get(place.role, ()))])
 
     def _survey(self, place: Place, spoken: Spoken, gate: HostGate, ends: float) -> Tls:
         begin = STARTTLS.get(spoken.starttls)
@@ -173,35 +187,9 @@ class Look:
             anchors=[self.anchors[name] for name in names if name in self.anchors], stop=self.stop, deadline=ends,
         )  # fmt: skip
 
-    def _pages(self, place: Place, spoken: Spoken, open_: Open, ends: float) -> Iterator[Page]:
-        # Not the address: replicas that do the same are one endpoint, so they are asked the same.
-        host = place.server_name or place.owner
-        host = f"[{host}]" if ":" in host else host
-        asks = [Ask("/", host), Ask(MISSING, host), Ask("/", "")]
-        asks += [Ask(path, host) for path in _ROLE_PATHS.get(place.role, ())]
-        for ask in asks:
-            deadline = min(ends, time.monotonic() + PAGE_SECONDS)
-            connection = None
-            try:
-                connection = open_(deadline)
-                if spoken.tls:
-                    connection = SecuredConnection(connection, _sni(place.server_name))
-                    connection.shake(deadline)
-                page, _ = fetch(connection, ask, deadline)
-            except Stopped:
-                raise
-            except Broken as error:
-                page = Page(method=ask.method, path=ask.path, host=ask.host, cause=str(error))
-            finally:
-                if connection is not None:
-                    connection.close()
-            yield page
-            if not page.status and ask is asks[0]:
-                return  # it does not speak HTTP to us; why stands in the page
-
     def _endpoint(  # noqa: PLR0913 - what an endpoint is made of
         self, place: Place, *, reached: Reached, cause: str = "", spoken: Spoken | None = None,
-        tls: Tls | None = None, pages: tuple[Page, ...] = (),
+        tls: Tls | None = None, pages: tuple[Page, ...] = (), http: Fact = _UNTOLD,
     ) -> Endpoint:  # fmt: skip
         return Endpoint(
             owner_kind=place.owner_kind, owner=place.owner, namespace=place.namespace, port=place.port,
@@ -211,7 +199,7 @@ class Look:
             replicas=(Replica(address=place.address, pod=place.pod, node=place.node),) if place.address else (),
             reached=reached, cause=cause, protocol=spoken.protocol if spoken else "",
             protocol_cause=spoken.cause if spoken else "", tls=tls, tls_cause=spoken.tls_cause if spoken else "",
-            pages=pages, plaintext=spoken.plaintext if spoken else Fact(),
+            http=http, pages=pages, plaintext=spoken.plaintext if spoken else _UNTOLD,
         )  # fmt: skip
 
 

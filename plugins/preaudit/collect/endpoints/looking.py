@@ -19,7 +19,7 @@ from preaudit.endpoint import Endpoint, Reached, Replica
 
 AT_ONCE = 32
 """Places that are looked at at the same time."""
-MAX_REPLICAS = 10
+MAX_REPLICAS = 100
 """Replicas of one endpoint that are looked at; others are counted."""
 _MUTE_AFTER = 8
 """Time-outs in one network without a single answer, after which its other addresses are not waited for any more."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import preaudit
 from preaudit.collect.tls.connection import Broken, Connection, TimedOut
 from preaudit.collect.wording import clean
-from preaudit.endpoint import Cookie, Page
+from preaudit.endpoint import STRANGER, Cookie, Page
 
 MAX_BYTES = 128 * 1024
 """Bytes of one answer that are read: head and the beginning of the body."""
@@ -27,8 +27,6 @@ KEPT = (
 """Headers whose values are kept; nothing else of an answer's head is."""
 _MAX_VALUE = 400
 _MAX_COOKIES = 20
-ORIGIN = "https://preaudit.invalid"
-"""Sent as Origin: a server that allows it allows everybody."""
 VERSIONED = re.compile(r"[A-Za-z][\w.-]{0,40}/\d{1,6}(?:\.\d{1,6}){1,5}")
 """A product with a version, as design documents call it disclosure: ``nginx/1.22.1``."""
 _DISCLOSING = ("server", "via", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-generator")
@@ -64,7 +62,7 @@ class Ask:
     def encoded(self) -> bytes:
         """The request as it is sent."""
         lines = [f"{self.method} {self.path} HTTP/1.1", *([f"Host: {self.host}"] if self.host else []),
-                 f"User-Agent: preaudit/{preaudit.__version__}", "Accept: */*", f"Origin: {ORIGIN}",
+                 f"User-Agent: preaudit/{preaudit.__version__}", "Accept: */*", f"Origin: {STRANGER}",
                  "Connection: close"]  # fmt: skip
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
@@ -117,7 +115,7 @@ def page_of(ask: Ask, raw: bytes, cause: str = "") -> Page:
         raw: what came.
         cause: why nothing more came, "" where it ended by itself.
     """
-    asked: dict[str, Any] = {"method": ask.method, "path": ask.path, "host": ask.host}
+    asked: dict[str, Any] = {"method": ask.method, "path": ask.path, "host": ask.host, "origin": STRANGER}
     if not raw.startswith(b"HTTP/"):
         return Page(**asked, cause=cause or "the answer is not HTTP")
     response = HTTPResponse(_Bytes(raw), method=ask.method)  # type: ignore[arg-type]

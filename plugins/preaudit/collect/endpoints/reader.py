@@ -1,0 +1,103 @@
+"""Reading the pages of one place, and finding out whether it speaks HTTP at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from preaudit.collect.endpoints.classify import Open, Spoken
+from preaudit.collect.endpoints.pages import Ask, fetch, page_of
+from preaudit.collect.endpoints.protocols import QUESTIONS
+from preaudit.collect.endpoints.secured import SecuredConnection
+from preaudit.collect.tls.connection import Broken, Connection, Stopped
+from preaudit.endpoint import Fact, Page
+
+PAGE_SECONDS = 4.0
+QUESTION_SECONDS = 1.0
+_OTHERS = tuple(one for one in QUESTIONS if one.protocol not in {"http", "postgresql"})
+"""What else may be spoken within TLS; PostgreSQL begins TLS in its own words."""
+
+
+class Reader:
+    """Asks one place, within TLS where it speaks TLS.
+
+    Args:
+        open_: opens connections to it.
+        spoken: what it speaks.
+        server_name: sent as SNI.
+        ends: reading of `time.monotonic` by which the look is over.
+    """
+
+    def __init__(self, open_: Open, spoken: Spoken, server_name: str, ends: float) -> None:
+        self._open = open_
+        self._spoken = spoken
+        self._server_name = server_name
+        self._ends = ends
+
+    def read(self, asks: Sequence[Ask]) -> tuple[tuple[Page, ...], Fact]:
+        """Every page that was asked for, those without an answer too, and whether HTTP is spoken.
+
+        Raises:
+            Stopped: the run is being ended.
+        """
+        first, raw = self._page(asks[0])
+        if first.status:
+            told = Fact(True, f"it answers GET {first.path} with {first.status}")  # noqa: FBT003 - a value
+            return (first, *(self._page(ask)[0] for ask in asks[1:])), told
+        why = f"not asked, as GET {first.path} gave no answer: {first.cause}"
+        pages = (first, *(page_of(ask, b"", why) for ask in asks[1:]))
+        if raw:
+            return pages, Fact(False, "what it answers to GET is not HTTP/1.1")  # noqa: FBT003 - a value
+        other = self._other_protocol()
+        if other:
+            return pages, Fact(False, f"it speaks {other}")  # noqa: FBT003 - a value
+        return pages, Fact(None, f"GET {first.path}: {first.cause}")
+
+    def _page(self, ask: Ask) -> tuple[Page, bytes]:
+        deadline = min(self._ends, time.monotonic() + PAGE_SECONDS)
+        try:
+            connection = self._connected(deadline)
+        except Stopped:
+            raise
+        except Broken as error:
+            return page_of(ask, b"", str(error)), b""
+        try:
+            return fetch(connection, ask, deadline)
+        finally:
+            connection.close()
+
+    def _connected(self, deadline: float) -> Connection:
+        connection = self._open(deadline)
+        if not self._spoken.tls:
+            return connection
+        try:
+            secured = SecuredConnection(connection, self._server_name)
+            secured.shake(deadline)
+        except BaseException:
+            connection.close()
+            raise
+        return secured
+
+    def _other_protocol(self) -> str:
+        """A protocol that answers within TLS where HTTP does not; "" where none does."""
+        if not self._spoken.tls:
+            return ""
+        for question in _OTHERS:
+            deadline = min(self._ends, time.monotonic() + QUESTION_SECONDS)
+            try:
+                connection = self._connected(deadline)
+            except Stopped:
+                raise
+            except Broken:
+                return ""  # no client without a certificate gets this far
+            try:
+                connection.send(question.ask, deadline)
+                if question.answers(connection.receive(4096, deadline)):
+                    return question.protocol
+            except Stopped:
+                raise
+            except Broken:
+                continue
+            finally:
+                connection.close()
+        return ""
