@@ -40,6 +40,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         suites_complete: every other suite that IANA assigned was refused.
         suites_cause: why that is not known.
         refused: IANA names of the suites that were asked for and refused, where `suites_complete` is false.
+        unasked: the suites that were left out on purpose, where each other one is known to be accepted or refused.
         server_order: the server picks by its own order (None: not known, or there is one suite only).
         groups: IANA names of the accepted key exchange groups (curves, ffdhe, hybrids).
         groups_complete: every other group that was asked for was refused.
@@ -53,6 +54,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     suites_complete: bool = False
     suites_cause: str = ""
     refused: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
     server_order: bool | None = None
     groups: tuple[str, ...] = ()
     groups_complete: bool = False
@@ -176,6 +178,24 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cause: str = ""
 
 
+class DebugPath(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One path that should not be there for strangers, asked for without credentials.
+
+    Attributes:
+        path: as asked for.
+        status: 0 where no answer came, with `cause`.
+        recognised: the page is the thing that the path is known for.
+        as_missing: it is the same as for a page that nobody has; None where that is not known.
+        cause: why there is no answer, or no whole one.
+    """
+
+    path: str
+    status: int = 0
+    recognised: bool = False
+    as_missing: bool | None = None
+    cause: str = ""
+
+
 class Reached(StrEnum):
     """How far the way to an endpoint went."""
 
@@ -225,6 +245,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         http: it answers HTTP/1.1 requests, within TLS where it speaks TLS; not known where nobody asked.
         attacks: whether known attacks on TLS succeed, by name; empty where they were not tried on purpose.
         pages: HTTP answers.
+        debug_paths: what it answers at paths that strangers should not find; empty where nobody asked.
+        credentials: whether it lets somebody in by a well-known password, by protocol and account; none was tried
+            more than once.
         plaintext: it speaks its protocol without TLS to anybody who asks (a mere redirect to https is in `pages`).
     """
 
@@ -251,6 +274,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     http: Fact = Fact()
     attacks: dict[str, Fact] = {}
     pages: tuple[Page, ...] = ()
+    debug_paths: tuple[DebugPath, ...] = ()
+    credentials: dict[str, Fact] = {}
     plaintext: Fact = Fact()
 
     @property

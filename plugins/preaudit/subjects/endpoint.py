@@ -85,7 +85,7 @@ class Endpoint(Observed):
 
     def suites(self, what: str, bad: Callable[[str, CipherSuite], bool]) -> list[str]:
         """Accepted suites that are bad, each with its version; logged as `what`. `bad` takes version and suite."""
-        violations, unseen = [], [*self._versions_unseen(VERSIONS), *self._suites_unseen(VERSIONS)]
+        violations, unseen = [], [*self._versions_unseen(VERSIONS), *self._suites_unseen(VERSIONS, bad)]
         for offer in self.tls.offers:
             for name in offer.suites:
                 try:
@@ -110,7 +110,9 @@ class Endpoint(Observed):
     def fields_below(self, bits: int) -> list[str]:
         """Sizes of finite fields that it used for key exchange up to TLS 1.2 and that are too small; logged."""
         up_to_12 = VERSIONS[1:5]
-        unseen = [*self._versions_unseen(up_to_12), *self._suites_unseen(up_to_12)]
+        unseen = [
+            *self._versions_unseen(up_to_12), *self._suites_unseen(up_to_12, lambda _, suite: suite.finite_field),
+        ]  # fmt: skip
         if not self.tls.dh_bits:
             unseen.append(NotObservable("finite fields", "no key exchange in one was read"))
         self.note("bits of finite fields", list(self.tls.dh_bits))
@@ -118,12 +120,23 @@ class Endpoint(Observed):
             f"finite fields below {bits} bits", (str(one) for one in self.tls.dh_bits if one < bits), unseen
         )
 
-    def _suites_unseen(self, versions: Sequence[str]) -> list[NotObservable]:
+    def _suites_unseen(
+        self, versions: Sequence[str], bad: Callable[[str, CipherSuite], bool]
+    ) -> list[NotObservable]:
+        """Versions with suites that may be bad, and of which it is not known whether they are accepted."""
+
+        def harmless(version: str, names: Sequence[str]) -> bool:
+            try:
+                return bool(names) and not any(bad(version, CipherSuite(name)) for name in names)
+            except NotObservable:
+                return False
+
         return [
             NotObservable(f"suites of {offer.version}", offer.suites_cause or "not all were asked for")
             for offer in self.tls.offers
             if offer.version in versions and offer.answer is Answer.ACCEPTED and not offer.suites_complete
-        ]
+            and not harmless(offer.version, offer.unasked)
+        ]  # fmt: skip
 
     def _groups_unseen(self, versions: Sequence[str]) -> list[NotObservable]:
         return [

@@ -17,6 +17,7 @@ from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.reader import PAGE_SECONDS, Reader
 from preaudit.collect.tls.connection import Broken, Connection, NoRoute, Refused, TcpConnection, TimedOut
 from preaudit.collect.tls.pace import HostGate, Pace
+from preaudit.collect.tls.registry import BEYOND_MODERN
 from preaudit.collect.tls.survey import Wanted, survey
 from preaudit.collect.tls.trust import Anchor
 from preaudit.endpoint import Endpoint, Fact, Page, Reached, Replica, Tls
@@ -35,7 +36,7 @@ _SPOKEN = frozenset({"postgresql", "mysql", "smtp", "imap", "pop3", "ldap", "red
                      "ssh", "dns", "ftp", "vnc"})  # fmt: skip
 """Protocols that are not HTTP/1.1, where one of them answered."""
 _UNTOLD = Fact()
-MYSQL_CONNECTIONS = 12
+MYSQL_CONNECTIONS = 20
 """A MySQL server blocks an address after 100 connections that end early, so it is asked few questions."""
 
 
@@ -130,6 +131,20 @@ class Look:
         """
         if place.refused:
             return self._endpoint(place, reached=Reached.NOT_DIALLED, cause=place.refused)
+        open_ = self.opener(place, ends)
+        try:
+            spoken = classify(
+                open_, place.port, server_name=sni(place.server_name), hint=place.hint, starttls=place.starttls
+            )
+        except Unopened as error:
+            reached, cause = _unreached(error.broken)
+            return self._endpoint(place, reached=reached, cause=cause)
+        tls = self._survey(place, spoken, self.gates.of(place.address), ends) if spoken.tls else None
+        pages, http = self._read(place, spoken, open_, ends)
+        return self._endpoint(place, reached=Reached.OPEN, spoken=spoken, tls=tls, pages=pages, http=http)
+
+    def opener(self, place: Place, ends: float) -> Open:
+        """What opens connections to a place, as politely as its host is treated, until the look is over."""
         gate = self.gates.of(place.address)
 
         def open_(deadline: float) -> Connection:
@@ -143,25 +158,14 @@ class Look:
                 held.__exit__(None, None, None)
                 raise
 
-        try:
-            spoken = classify(
-                open_, place.port, server_name=_sni(place.server_name), hint=place.hint, starttls=place.starttls
-            )
-        except Unopened as error:
-            reached, cause = _unreached(error.broken)
-            return self._endpoint(place, reached=reached, cause=cause)
-        tls = self._survey(place, spoken, gate, ends) if spoken.tls else None
-        pages, http = self._read(place, spoken, open_, ends)
-        return self._endpoint(place, reached=Reached.OPEN, spoken=spoken, tls=tls, pages=pages, http=http)
+        return open_
 
     def _read(self, place: Place, spoken: Spoken, open_: Open, ends: float) -> tuple[tuple[Page, ...], Fact]:
         """The pages of a place, and whether it speaks HTTP at all."""
         if spoken.protocol not in {"tls", "http"}:
             return (), Fact(False, f"it speaks {spoken.protocol}") if spoken.protocol in _SPOKEN else Fact()  # noqa: FBT003
-        reader = Reader(open_, spoken, _sni(place.server_name), ends)
-        # Not the address: replicas that do the same are one endpoint, so they are asked the same.
-        host = place.server_name or place.owner
-        host = f"[{host}]" if ":" in host else host
+        reader = Reader(open_, spoken, sni(place.server_name), ends)
+        host = host_of(place)
         asks = [Ask("/", host), Ask(MISSING, host), Ask("/", "")]
         return reader.read([*asks, *(Ask(path, host) for path in _ROLE_PATHS.get(place.role, ()))])
 
@@ -180,10 +184,10 @@ class Look:
 
         wanted = Wanted()
         if spoken.protocol == "mysql":
-            wanted = Wanted(depth="verdicts", max_connections=MYSQL_CONNECTIONS)
+            wanted = Wanted("verdicts", banned=BEYOND_MODERN, max_connections=MYSQL_CONNECTIONS, chains=True)
         names = dict.fromkeys((*place.anchors, *self.common))
         return survey(
-            dial, server_name=_sni(place.server_name), wanted=wanted, pace=self.gates.pace, gate=gate,
+            dial, server_name=sni(place.server_name), wanted=wanted, pace=self.gates.pace, gate=gate,
             anchors=[self.anchors[name] for name in names if name in self.anchors], stop=self.stop, deadline=ends,
         )  # fmt: skip
 
@@ -214,7 +218,16 @@ def _unreached(broken: Broken) -> tuple[Reached, str]:
     return Reached.UNREACHABLE, f"no connection: {broken}"
 
 
-def _sni(name: str) -> str:
+def host_of(place: Place) -> str:
+    """The Host header for a place.
+
+    Not the address: replicas that do the same are one endpoint, so they are asked the same.
+    """
+    host = place.server_name or place.owner
+    return f"[{host}]" if ":" in host else host
+
+
+def sni(name: str) -> str:
     """A name as SNI takes it: addresses are never sent."""
     try:
         ipaddress.ip_address(name)

@@ -40,10 +40,10 @@ class Reader:
         Raises:
             Stopped: the run is being ended.
         """
-        first, raw = self._page(asks[0])
+        first, raw = self.page(asks[0])
         if first.status:
             told = Fact(True, f"it answers GET {first.path} with {first.status}")  # noqa: FBT003 - a value
-            return (first, *(self._page(ask)[0] for ask in asks[1:])), told
+            return (first, *(self.page(ask)[0] for ask in asks[1:])), told
         why = f"not asked, as GET {first.path} gave no answer: {first.cause}"
         pages = (first, *(page_of(ask, b"", why) for ask in asks[1:]))
         if raw:
@@ -53,10 +53,15 @@ class Reader:
             return pages, Fact(False, f"it speaks {other}")  # noqa: FBT003 - a value
         return pages, Fact(None, f"GET {first.path}: {first.cause}")
 
-    def _page(self, ask: Ask) -> tuple[Page, bytes]:
+    def page(self, ask: Ask) -> tuple[Page, bytes]:
+        """One page, and the bytes that came.
+
+        Raises:
+            Stopped: the run is being ended.
+        """
         deadline = min(self._ends, time.monotonic() + PAGE_SECONDS)
         try:
-            connection = self._connected(deadline)
+            connection = self.connected(deadline)
         except Stopped:
             raise
         except Broken as error:
@@ -66,7 +71,12 @@ class Reader:
         finally:
             connection.close()
 
-    def _connected(self, deadline: float) -> Connection:
+    def connected(self, deadline: float) -> Connection:
+        """A fresh stream, within TLS where the place speaks TLS.
+
+        Raises:
+            Broken: none came about.
+        """
         connection = self._open(deadline)
         if not self._spoken.tls:
             return connection
@@ -85,7 +95,7 @@ class Reader:
         for question in _OTHERS:
             deadline = min(self._ends, time.monotonic() + QUESTION_SECONDS)
             try:
-                connection = self._connected(deadline)
+                connection = self.connected(deadline)
             except Stopped:
                 raise
             except Broken:

@@ -15,8 +15,8 @@ from preaudit.collect.tls.registry import (
     suite_name,
     suites_of,
 )
-from preaudit.collect.tls.reply import Picked
-from preaudit.collect.tls.steady import Steady
+from preaudit.collect.tls.reply import Declined, Picked
+from preaudit.collect.tls.steady import Alive, Steady, hello_of
 from preaudit.collect.tls.suites import Sweep, Swept
 from preaudit.collect.tls.versions import Spoken
 from preaudit.endpoint import Answer, Offer
@@ -29,12 +29,17 @@ class Offers:
         steady: with its positive control found.
         spoken: what is known of the versions.
         banned: names of the suites to ask for; None asks for all, and for groups.
+        chains: of the suites that are not banned, ask for one of each kind of certificate, so that no chain hides.
 
     Attributes:
         groups: codes of the accepted groups, by version.
     """
 
-    def __init__(self, steady: Steady, spoken: dict[int, Spoken], banned: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, steady: Steady, spoken: dict[int, Spoken], banned: tuple[str, ...] | None, *, chains: bool = False
+    ) -> None:
+        self._chains = chains
+        self._kinds_known: set[int] = set()
         self._steady = steady
         self._spoken = spoken
         self._banned = None if banned is None else frozenset(banned)
@@ -63,16 +68,41 @@ class Offers:
                     Sweep(self._steady, version, codes, small=small).run() if codes else Swept((), (), complete=True)
                 )
                 self._swept[version] = swept
+                if self._chains and swept.complete and version != TLS13 and self._asked_each_kind(version):
+                    self._kinds_known.add(version)
+
+    def _asked_each_kind(self, version: int) -> bool:
+        """Whether one suite of each kind of certificate that is not banned was picked, or all of them refused."""
+        left = [code for code in suites_of(version) if SUITES[code].name not in (self._banned or ())]
+        for kind in sorted({SUITES[code].authentication for code in left}):
+            codes = tuple(code for code in left if SUITES[code].authentication == kind)
+            for shape in (Shape.FULL, Shape.PLAIN):
+                hello = hello_of(version, shape, suites=codes, server_name=self._steady.server_name)
+                reply = self._steady.insist(hello)
+                if isinstance(reply, Picked) or (isinstance(reply, Declined) and reply.sure):
+                    break
+            if not isinstance(reply, Picked | Declined):
+                return False
+        return self._steady.alive() is Alive.GOOD
 
     def complete_before_13(self) -> bool:
         """Whether every suite up to TLS 1.2 is known, so that no chain can hide behind one."""
         nothing_there = {Answer.REFUSED, Answer.CUT_OFF}
-        return self._banned is None and all(
+        return all(
             (version in self._spoken and self._spoken[version].answer in nothing_there)
-            or (version in self._swept and self._swept[version].complete)
+            or (version in self._swept and self._swept[version].complete
+                and (self._banned is None or version in self._kinds_known or version == SSL2))
             for version in VERSION_NAMES
             if version != TLS13
-        )
+        )  # fmt: skip
+
+    def _left_out(self, version: int, swept: Swept) -> tuple[str, ...]:
+        """Suites that were not asked for on purpose, where all others are known."""
+        if self._banned is None or version == SSL2 or not swept.complete:
+            return ()
+        known = {SUITES[pick.suite].name for pick in swept.picks} | self._banned
+        names = (SUITES[code].name for code in suites_of(version) if code in ASSIGNED)
+        return tuple(name for name in names if name not in known)
 
     def _names(self, version: int, picks: tuple[Picked, ...]) -> tuple[str, ...]:
         if version == SSL2:
@@ -102,6 +132,7 @@ class Offers:
             suites_complete=swept.complete and not partial,
             suites_cause=swept.cause or partial,
             refused=() if swept.complete and not partial else refused,
+            unasked=self._left_out(version, swept),
             server_order=swept.server_order,
             groups=tuple(GROUPS.get(group, f"{group:#06x}") for group in grouped.groups),
             groups_complete=grouped.complete,

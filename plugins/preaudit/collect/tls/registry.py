@@ -88,6 +88,11 @@ GROUPS_13 = (
 """Groups that are legal in TLS 1.3; older curves draw illegal_parameter from strict servers."""
 
 
+_MODERN = frozenset({0xC02B, 0xC02C, 0xC02F, 0xC030, 0xCCA8, 0xCCA9, 0x1301, 0x1302, 0x1303, 0x1304, 0x1305})
+BEYOND_MODERN = tuple(suite.name for code, suite in SUITES.items() if code not in _MODERN)
+"""Every suite that some policy may forbid; the others have forward secrecy over curves and authenticated encryption."""
+
+
 def suites_of(version: int) -> tuple[int, ...]:
     """Codes that are asked for under a version, in the order in which they are offered."""
     return SUITES_13 if version == TLS13 else tuple(KINDS) if version == SSL2 else CLASSIC_SUITES

@@ -34,12 +34,14 @@ class Wanted:
         banned: IANA names of the suites that "verdicts" asks for, those of TLS 1.3 among them.
         max_connections: never more than this; what is left then is inconclusive. 0 for no limit.
         skip: versions that are not asked for (`Answer.NOT_ASKED`).
+        chains: "verdicts" looks for every chain as well, in a few connections more.
     """
 
     depth: Literal["verdicts", "inventory"] = "inventory"
     banned: tuple[str, ...] = ()
     max_connections: int = 0
     skip: tuple[str, ...] = ()
+    chains: bool = False
 
     def __post_init__(self) -> None:
         if self.depth not in {"verdicts", "inventory"}:
@@ -90,12 +92,12 @@ def survey(  # noqa: PLR0913 - the whole public face
         return _nothing(wanted, first.words)
     # Oldest first: the newest is then picked last, and vouches for the refusals before it.
     spoken = Versions(steady, first, codes_of(asked)[::-1]).run()
-    offers = Offers(steady, spoken, wanted.banned if wanted.depth == "verdicts" else None)
+    offers = Offers(steady, spoken, wanted.banned if wanted.depth == "verdicts" else None, chains=wanted.chains)
     offers.run()
     chains = Chains()
     for _, pick in steady.seen:
         chains.add_pick(pick)
-    shaking = Shaking(asking, name, chains, thorough=wanted.depth == "inventory")
+    shaking = Shaking(asking, name, chains, thorough=wanted.depth == "inventory" or wanted.chains)
     if steady.dead is not None:
         shaking.cause = steady.dead.words
     else:
