@@ -49,10 +49,10 @@ def deploy(variant: str) -> None:
     Raises:
         TestbedError: The API server refused something, or something does not run after the limit; with what.
     """
+    known = STATE / "images.json"
+    if known.exists():
+        known.write_text(json.dumps(registry.fill()))  # the cluster may have come up before an image was changed
     text = manifests(variant)
-    if "@digest" in text:  # the cluster came up before there was such an image
-        (STATE / "images.json").write_text(json.dumps(registry.fill()))
-        text = manifests(variant)
     kubectl(["apply", "-f", "-"], text, APPLY_LIMIT)
     api = Api(administrator())
     deadline = time.monotonic() + READY_LIMIT

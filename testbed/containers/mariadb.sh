@@ -10,4 +10,4 @@ if [ ! -d "$DATA/mysql" ]; then
     set -- --init-file="$first" "$@"
 fi
 exec mariadbd --no-defaults --datadir="$DATA" --socket=/tmp/mariadb.sock --pid-file=/tmp/mariadb.pid \
-    --bind-address=0.0.0.0 --skip-name-resolve --innodb-buffer-pool-size=8M --performance-schema=OFF "$@"
+    --bind-address=0.0.0.0 --innodb-buffer-pool-size=8M --performance-schema=OFF "$@"

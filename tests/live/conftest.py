@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from preaudit.collect import kubelet, listing, transport
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from testbed import access, deploy
+from testbed import access, deploy, identities
 from testbed.layout import STATE, api_address
+from tests.live.judged import AREAS, AUDIT_LOG, JUDGE, READ, Run, requests_since
 
 VARIABLE = "PREAUDIT_TESTBED_KUBECONFIG"
 
@@ -48,30 +50,71 @@ def preaudit() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(scope="session")
 def shop(kubeconfig: str) -> Iterator[Callable[[str], tuple[str, ...]]]:
-    """Brings a variant of the testbed's product up and gives its namespaces; `good` is then alone, `bad` beside it."""
+    """Brings a variant of the testbed's product up and gives its namespaces; `good` is then alone, others beside it."""
     if not (STATE / "images.json").exists():
         pytest.skip("the product runs on this machine's testbed only, and that is down")
     deployed: set[str] = set()
+    perhaps = set(deploy.VARIANTS)  # whoever ran before may have left them
+
+    def gone(variants: set[str]) -> None:
+        with ThreadPoolExecutor(len(deploy.VARIANTS)) as pool:
+            list(pool.map(deploy.undeploy, sorted(variants)))
+        perhaps.difference_update(variants)
+        deployed.difference_update(variants)
 
     def up(variant: str) -> tuple[str, ...]:
         if variant == "good":
-            deploy.undeploy("bad")
-            deployed.discard("bad")
+            gone(perhaps - {"good"})
         if variant not in deployed:
             deploy.deploy(variant)
             deployed.add(variant)
+            perhaps.add(variant)
         return deploy.NAMESPACES[variant]
 
     yield up
     if (STATE / "images.json").exists():  # other tests may have taken the cluster down, and the product with it
-        for variant in sorted(deployed):
-            deploy.undeploy(variant)
+        gone(set(deployed))
 
 
 @pytest.fixture(scope="session")
 def login() -> Callable[[str], Path]:
     """The kubeconfig of a user by name, who has no right that is not given to that name."""
     return lambda user: access.for_user(STATE, user, (), f"https://{api_address()}")
+
+
+@pytest.fixture(scope="session")
+def auditor(preaudit: Callable[..., subprocess.CompletedProcess[str]], login: Callable[[str], Path],
+            shop: Callable[[str], tuple[str, ...]]) -> Iterator[Path]:  # fmt: skip
+    """A user with what `preaudit preflight --rbac` prints for it, and nothing else."""
+    config = login("auditor")
+    asked = preaudit("preflight", *AREAS, *READ, "--kubeconfig", config, "--rbac")
+    assert "name: auditor" in asked.stdout, asked.stderr
+    deploy.kubectl(["apply", "-f", "-"], asked.stdout)
+    yield config
+    if (STATE / "images.json").exists():
+        deploy.kubectl(["delete", "--ignore-not-found", "-f", "-"], asked.stdout)
+
+
+@pytest.fixture(scope="session")
+def judged(
+    auditor: Path, shop: Callable[[str], tuple[str, ...]], preaudit: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Run]:  # fmt: skip
+    """Gives the run on a variant, made once; its CA is one that the customer names."""
+    known: dict[str, Run] = {}
+
+    def once(variant: str) -> Run:
+        if variant not in known:
+            shop(variant)
+            before = AUDIT_LOG.stat().st_size
+            pack = tmp_path_factory.mktemp(variant) / "pack"
+            anchors = ("--ca", identities.authority_file(variant))
+            done = preaudit("run", *JUDGE, *READ, *anchors, "--kubeconfig", auditor, "--out", pack)
+            assert done.returncode in (0, 1, 6), done.stdout + done.stderr
+            known[variant] = Run(variant, pack, done.stdout + done.stderr, requests_since(before, "auditor"))
+        return known[variant]
+
+    return once
 
 
 @pytest.fixture

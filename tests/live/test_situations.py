@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import subprocess
+import time
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 
-from testbed import deploy
+from testbed import deploy, identities
 from testbed.faults import Rule
-from testbed.layout import STATE, api_address
+from testbed.layout import NODES, STATE, api_address, node_pods
 from testbed.proxy import FaultProxy
+from tests.live.judged import TABLES
 
 pytestmark = pytest.mark.live
 KUBELETS = ("--kubelet-ca", STATE / "pki/ca.crt")
@@ -56,9 +60,10 @@ def vendor(shop, least):
     """A user with rights in the product's three namespaces, and the options that an audit by it takes."""
     scope = [word for one in shop("good") for word in ("--namespace", one)]
     trusted = '["Group system:masters", "Group kubeadm:cluster-admins", "User vendor"]'
-    choice = ("--profile", "bank", "--select", "pod_security,access", "--read", "secrets-metadata")
+    choice = ("--profile", "bank", "--select", "pod_security,access,tls,exposure", "--read", "secrets-metadata")
     config = least("vendor", *choice, *scope)
-    return scope, (*choice, "--set", f"access.trusted_subjects={trusted}", "--kubeconfig", config)
+    known = ("--set", f"access.trusted_subjects={trusted}", "--set", 'exposure.allowed_services=["shop/web"]')
+    return scope, (*choice, *known, "--ca", identities.authority_file("good"), "--kubeconfig", config)
 
 
 def test_rights_in_three_namespaces_give_their_verdicts(vendor, preaudit, tmp_path):
@@ -68,10 +73,14 @@ def test_rights_in_three_namespaces_give_their_verdicts(vendor, preaudit, tmp_pa
     assert {one["namespace"] for one in found} == set(deploy.NAMESPACES["good"])
     areas = Counter((one["area"], one["verdict"]) for one in found)
     # What the table of the product has, less its three cluster-wide subjects, and with the auditor's own two bindings.
-    assert areas["pod_security", "pass"] == 490
-    assert areas["pod_security", "not-applicable"] == 1
+    table = [line.split("\t") for line in (TABLES / "good.tsv").read_text().splitlines()]
+    wanted = Counter(row[4] for row in table if row[0].startswith("POD-") and row[1] != "cluster")
+    assert {verdict: areas["pod_security", verdict] for verdict in wanted} == wanted
     # That the operator's token is of use is proved by a binding in another of the three.
-    assert not [one for one in found if one["verdict"] in OPEN]
+    assert not [one for one in found if one["verdict"] in OPEN and one["level"] == "fail"]
+    # The endpoints of the three namespaces are looked at from here as an administrator's are.
+    seen = {one["subject"]["name"] for one in found if one["requirement"] == "TLS-103" and one["verdict"] == "pass"}
+    assert seen == {row[2].partition("/")[2] for row in table if row[0] == "TLS-103" and row[4] == "pass"}
     assert done.returncode == 0, done.stdout + done.stderr
     left = {one["requirement"] for one in told["left_out"]}
     assert {"cluster-wide subjects lie outside the declared namespaces"} == {one["reason"] for one in told["left_out"]}
@@ -94,13 +103,48 @@ def test_the_vendors_own_gate_opens_on_a_cluster_that_is_not_the_vendors(shop, l
     shop("good")
     choice = ("--profile", "baseline", "--set", "scope.platform_level=info", *KUBELETS)
     config = least("ci", *choice)
-    done = preaudit("run", *choice, "--kubeconfig", config, "--out", tmp_path / "pack")
+    anchors = ("--ca", identities.authority_file("good"))
+    done = preaudit("run", *choice, *anchors, "--kubeconfig", config, "--out", tmp_path / "pack")
     assert done.returncode == 0, done.stdout
     verdicts = Counter((one["scope"], one["verdict"]) for one in records(tmp_path / "pack") if one["level"] == "fail")
     assert set(verdicts) == {("product", "pass"), ("product", "not-applicable")}
     assert verdicts["product", "pass"] > 400
     open_ones = [one for one in records(tmp_path / "pack") if one["verdict"] in OPEN]
     assert {(one["scope"], one["level"], one["verdict"]) for one in open_ones} == {("platform", "info", "fail")}
+
+
+@contextmanager
+def no_way_to_pods():
+    """As from a workplace outside the cluster: the API server answers, and what is sent to a pod gets lost."""
+    rules = [["OUTPUT", "-d", node_pods(node), "-p", "tcp", "--syn", "-j", "DROP"] for node in NODES]
+    for one in rules:
+        subprocess.run(["iptables", "-I", *one], check=True, timeout=10)
+    try:
+        yield
+    finally:
+        for one in rules:
+            subprocess.run(["iptables", "-D", *one], check=True, timeout=10)
+
+
+def test_pods_out_of_reach_are_told_once_for_each_namespace_and_cause(shop, preaudit, kubeconfig, tmp_path):
+    shop("good")
+    began = time.monotonic()
+    with no_way_to_pods():
+        done = preaudit("run", "--profile", "bank", "--select", "tls,exposure", "--kubeconfig", kubeconfig, "--out", tmp_path / "pack")
+    assert time.monotonic() - began < 120
+    assert done.returncode in {1, 6}, done.stdout + done.stderr
+    found = records(tmp_path / "pack")
+    ours = [one for one in found if one["namespace"] in deploy.NAMESPACES["good"] and one["area"] in {"tls", "exposure"}]
+    told = [one for one in ours if one["requirement"] == "TLS-001" and one["verdict"] == "unknown"]
+    assert {one["namespace"] for one in told} == set(deploy.NAMESPACES["good"])
+    causes = Counter((one["namespace"], one["reason"].rpartition("): ")[2]) for one in told)
+    assert set(causes.values()) == {1}
+    # All else that asks for an endpoint says so once a namespace, and passes nothing that was not seen.
+    asked = [one for one in ours if one["requirement"].startswith("TLS-") and one["requirement"] != "TLS-001"]
+    silent = [one for one in asked if one["namespace"] != "shop"]  # the load balancer is a node's address, and answers
+    assert {one["verdict"] for one in silent} == {"unknown"}
+    assert set(Counter((one["requirement"], one["namespace"]) for one in silent).values()) == {1}
+    assert len(done.stdout.splitlines()) < 120, "forty requirements with the same cause are one paragraph"
 
 
 HOSTED = """\
