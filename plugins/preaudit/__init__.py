@@ -21,6 +21,7 @@ from preaudit.subjects.objects import Namespace, Service, ServiceAccount
 from preaudit.subjects.owners import WORKLOAD_SOURCES
 from preaudit.subjects.rbac import Binding, Grant, Role, Rule
 from preaudit.subjects.sharing import key_sharers
+from preaudit.subjects.stored_certificate import StoredCertificates
 from preaudit.subjects.workload import Container, Pod, Workload
 
 __version__ = "0.1.0"
@@ -53,6 +54,7 @@ __all__ = [
     "Scheduler",
     "Service",
     "ServiceAccount",
+    "StoredCertificates",
     "Workload",
     "key_sharers",
     "parameter",

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from preaudit.source import ENDPOINTS
-from preaudit.subjects import component, component_endpoint, coverage, endpoint, kubelet, objects, rbac, workload
+from preaudit.subjects import (
+    component,
+    component_endpoint,
+    coverage,
+    endpoint,
+    kubelet,
+    objects,
+    rbac,
+    stored_certificate,
+    workload,
+)
 from preaudit.subjects.estate import CLUSTER, Estate
 from preaudit.subjects.lens import ReadLog
 from preaudit.subjects.owners import WORKLOAD_SOURCES
@@ -162,6 +172,13 @@ SUBJECTS: dict[str, SubjectKind] = {
             cluster_sources=("nodes", kubelet.SOURCE),
             must_exist=True,
             ask="the kubelets' running configuration (/configz of every node)",
+        ),
+        SubjectKind(
+            name="stored_certificates",
+            type=stored_certificate.StoredCertificates,
+            population="every CA bundle of webhooks and aggregated APIs, and every certificate of a signing request",
+            enumerate=stored_certificate.stored_certificates,
+            cluster_sources=stored_certificate.SOURCES,
         ),
         SubjectKind(
             name="endpoint",

@@ -13,6 +13,7 @@ import pytest
 
 from preaudit.collect.tls.connection import NoRoute, Refused, TcpConnection, TimedOut
 from preaudit.collect.tls.pace import UNLIMITED, HostGate, Pace
+from preaudit.collect.tls.registry import BEYOND_MODERN
 from preaudit.collect.tls.survey import Wanted, survey
 from preaudit.collect.tls.trust import Anchor
 from preaudit.endpoint import Answer, Tls
@@ -91,6 +92,18 @@ def test_a_permissive_server_with_two_certificates(keys) -> None:
     assert seen.chains_complete
     assert seen.encrypt_then_mac.value is True
     assert 2048 in seen.dh_bits
+
+
+def test_few_hellos_settle_what_a_policy_asks(keys) -> None:
+    with openssl(keys, "-no_tls1", "-no_tls1_1", "-cipher", "ECDHE+AESGCM") as port:
+        seen = look(port, depth="verdicts", banned=BEYOND_MODERN, max_connections=20, chains=True)
+    old, new = seen.offers[-2:]
+    assert (old.suites_complete, new.suites_complete, seen.chains_complete) == (False, False, True)
+    assert old.unasked
+    assert all("GCM" in name or "CHACHA20" in name or "CCM" in name for name in (*old.unasked, *new.unasked))
+    with openssl(keys, "-cipher", "AES128-SHA:ECDHE+AESGCM", "-no_tls1_3") as port:
+        seen = look(port, depth="verdicts", banned=BEYOND_MODERN, max_connections=20, chains=True)
+    assert "TLS_RSA_WITH_AES_128_CBC_SHA" in seen.offer("TLSv1.2").suites
 
 
 def test_tls_10_at_the_default_security_level_is_cut_off(keys) -> None:

@@ -1,0 +1,60 @@
+"""Certificates that no endpoint sends: by what the API server trusts webhooks and further APIs, and what it issued."""
+
+from datetime import timedelta
+
+from preaudit import Policy, StoredCertificates, requirement
+
+from .test_certificates import DAYS_LEFT, EC_BITS, RSA_BITS, SHARE_LEFT
+
+_CONTROLS = ("nist-800-53r5:sc-12", "nist-800-53r5:sc-17")
+_LIMITS = "Certificates in Secrets are not read, as the right to do so reads private keys too."
+
+
+@requirement(
+    "TLS-701", severity="medium", expected="a certificate that is valid now", controls=_CONTROLS, limitations=_LIMITS,
+)  # fmt: skip
+def test_stored_certificates_are_valid(stored_certificates: StoredCertificates, policy: Policy) -> None:
+    """CA bundles and issued certificates are valid now.
+
+    With an expired bundle the API server trusts no certificate of the webhook: it is skipped, or all wait for it.
+
+    Fix: put the present CA's certificate into the ``caBundle`` (cert-manager's CA injector does), or delete the object.
+    """
+    found = stored_certificates.certificates
+    valid = [one.name for one in found if one.not_before <= policy.now <= one.not_after]
+    ends = ", ".join(f"{one.name} ends {one.not_after:%Y-%m-%d}" for one in found[:3])
+    assert valid, f"none is valid at {policy.now:%Y-%m-%d}: {ends}"
+
+
+@requirement(
+    "TLS-702", severity="medium", expected="a certificate that does not end within the profile's tls.days_left",
+    controls=_CONTROLS, uses=[DAYS_LEFT, SHARE_LEFT], limitations=_LIMITS,
+)  # fmt: skip
+def test_stored_certificates_do_not_end_soon(stored_certificates: StoredCertificates, policy: Policy) -> None:
+    """CA bundles and issued certificates are renewed well before they end.
+
+    A webhook's CA that nobody renews stops deployments on a date that nobody knows.
+
+    Fix: renew the CA, put the new certificate beside the old one, then issue the server's certificate anew.
+    """
+    share, days = policy[SHARE_LEFT] / 100, timedelta(days=policy[DAYS_LEFT])
+    found = stored_certificates.certificates
+    good = [one for one in found if one.not_after - policy.now >= min(days, (one.not_after - one.not_before) * share)]
+    assert good, f"ends soon: {', '.join(f'{one.name} at {one.not_after:%Y-%m-%d}' for one in found[:3])}"
+
+
+@requirement(
+    "TLS-703", severity="medium", expected="no key below the profile's tls.min_rsa_bits and tls.min_ec_bits",
+    controls=_CONTROLS, uses=[RSA_BITS, EC_BITS], limitations=_LIMITS,
+)  # fmt: skip
+def test_stored_certificates_have_large_keys(stored_certificates: StoredCertificates, policy: Policy) -> None:
+    """Keys in CA bundles and issued certificates have at least 112 bits of strength.
+
+    Whoever computes the key of a CA that the API server trusts answers for the webhook.
+
+    Fix: make a new CA with a P-256 or an RSA 3072 key, and replace the bundle.
+    """
+    least = {"RSA": policy[RSA_BITS], "EC": policy[EC_BITS]}
+    small = [f"{one.name}: {one.key[0]} {one.key[1]} bits" for one in stored_certificates.certificates
+             if one.key[1] < least.get(one.key[0], 0)]  # fmt: skip
+    assert not small, f"small keys: {', '.join(small[:3])}"
