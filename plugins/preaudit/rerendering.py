@@ -13,7 +13,6 @@ from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
 from preaudit.evidence.archive import open_pack
 from preaudit.evidence.pack import RECORDS, Records, read_manifest, reason
-from preaudit.render.inventory import endpoints_of
 from preaudit.render.renderings import RENDERINGS, Told, told_of
 from preaudit.snapshot import Snapshot
 from preaudit.verdict import Exit
@@ -27,7 +26,7 @@ def report(parsed: argparse.Namespace, out: IO[str]) -> int:
         told = msgspec.structs.replace(told, run=_with_options(told.run, parsed))
         try:
             material = told_of(Records(folder / RECORDS, told.totals.records), told, sealed.get(RECORDS, ""),
-                               endpoints=endpoints_of(Snapshot(folder / "snapshot")))  # fmt: skip
+                               snapshot=Snapshot(folder / "snapshot"))  # fmt: skip
             if parsed.preaudit_out:
                 _write_apart(material, Path(parsed.preaudit_out), out)
             else:

@@ -198,7 +198,6 @@ def renderings_differ(folder: Path) -> list[str]:
     Args:
         folder: a pack whose files are those that its manifest names.
     """
-    from preaudit.render.inventory import endpoints_of  # noqa: PLC0415 - brings cryptography
     from preaudit.render.renderings import told_of  # noqa: PLC0415 - brings the templates
     from preaudit.snapshot import Snapshot  # noqa: PLC0415 - with them
 
@@ -207,7 +206,7 @@ def renderings_differ(folder: Path) -> list[str]:
         stored = {one.name: one.sha256 for one in manifest.files}
         told = told_of(
             list(Records(folder / RECORDS, manifest.totals.records)), manifest, stored.get(RECORDS, ""),
-            endpoints=endpoints_of(Snapshot(folder / "snapshot")),
+            snapshot=Snapshot(folder / "snapshot"),
         )  # fmt: skip
         made = {name: _hash_of(told, render) for name, render in _renderings().items()}
     except Exception as error:  # noqa: BLE001 - a stranger's pack may hold anything; that it cannot be rendered is told

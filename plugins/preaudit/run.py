@@ -28,7 +28,6 @@ from preaudit.installed import plugins
 from preaudit.judge import Item, unreached
 from preaudit.observe import observe
 from preaudit.plainfile import TooMuch, read_plain
-from preaudit.render.inventory import endpoints_of
 from preaudit.render.renderings import RENDERINGS, told_of
 from preaudit.render.summary import Summary, summarise
 from preaudit.snapshot import Snapshot
@@ -209,7 +208,7 @@ class Run:
         self, audit: Audit, told: manifests.Manifest, records: Sequence[Record], summary: Summary
     ) -> None:
         material = told_of(
-            records, told, _sha256(self.pack.path / RECORDS), endpoints=endpoints_of(audit.snapshot), summary=summary
+            records, told, _sha256(self.pack.path / RECORDS), snapshot=audit.snapshot, summary=summary
         )
         for name, render in RENDERINGS.items():
             with self.pack.create(name) as stream:

@@ -8,18 +8,20 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO
 
 import msgspec
 
-from preaudit.endpoint import Chain, Endpoint
+from preaudit.endpoint import Endpoint, TrustPath
 from preaudit.errors import NotObservable, UsageError
 from preaudit.render.csvfile import cell
 from preaudit.snapshot import Snapshot
 from preaudit.source import ENDPOINTS
 from preaudit.subjects.certificate import Certificate
+from preaudit.subjects.estate import CLUSTER, Estate
+from preaudit.subjects.stored_certificate import stored_certificates
 
 CERTIFICATES = (
     "sha256", "subject", "issuer", "not_before", "not_after", "days_left", "key", "signature", "names",
@@ -80,34 +82,62 @@ def _spoken(one: Endpoint, mask: Mask) -> Iterator[Sequence[str]]:
         )  # fmt: skip
 
 
-def render_certificates(endpoints: Sequence[Endpoint], now: datetime, stream: IO[bytes], mask: Mask) -> None:
-    """Write certificates.csv: each certificate once, with every endpoint that sent it.
+def stored_of(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    """Certificates that stand in objects of a snapshot: where each stands, and itself (DER in base64)."""
+    found = []
+    for one in stored_certificates(Estate(snapshot), CLUSTER):
+        where = f"{one.ref.kind}/{one.ref.name} {one.ref.within}"
+        try:
+            found += [(where, certificate.text) for certificate in one.certificates]
+        except NotObservable:
+            found.append((where, ""))
+    return tuple(found)
+
+
+def render_certificates(
+    endpoints: Sequence[Endpoint], stored: Sequence[tuple[str, str]], now: datetime, stream: IO[bytes], mask: Mask
+) -> None:
+    """Write certificates.csv: each certificate once, with every endpoint that sent it and every object that holds it.
 
     Args:
         endpoints: what was seen.
+        stored: certificates that stand in objects.
         now: the run's clock, for the days that are left.
         stream: where to write.
         mask: how names are shown.
     """
-    seen: dict[str, list[tuple[Endpoint, Chain, int]]] = {}
+    seen: dict[str, _Places] = {}
     for one in endpoints:
+        where = f"{one.namespace}/{mask.text(one.name)}".lstrip("/")
         for chain in one.tls.chains if one.tls is not None else ():
             for position, encoded in enumerate(chain.certificates):
-                seen.setdefault(encoded, []).append((one, chain, position))
-    rows = [_certificate(encoded, places, now, mask) for encoded, places in seen.items()]
-    _write(stream, CERTIFICATES, sorted(rows))
+                seen.setdefault(encoded, _Places()).add("leaf" if position == 0 else "sent with a leaf", where)
+                if position == 0:
+                    seen[encoded].paths += chain.paths
+    for where, encoded in stored:
+        seen.setdefault(encoded, _Places()).add("stored", mask.text(where))
+    _write(stream, CERTIFICATES, sorted(_certificate(encoded, places, now, mask) for encoded, places in seen.items()))
 
 
-def _certificate(
-    encoded: str, places: Sequence[tuple[Endpoint, Chain, int]], now: datetime, mask: Mask
-) -> tuple[str, ...]:
-    where = sorted({f"{one.namespace}/{mask.text(one.name)}".lstrip("/") for one, _, _ in places})
-    paths = [path for _, chain, position in places if position == 0 for path in chain.paths]
+@dataclass(slots=True)
+class _Places:
+    """Where one certificate was seen."""
+
+    how: set[str] = field(default_factory=set)
+    where: set[str] = field(default_factory=set)
+    paths: list[TrustPath] = field(default_factory=list)
+
+    def add(self, how: str, where: str) -> None:
+        self.how.add(how)
+        self.where.add(where)
+
+
+def _certificate(encoded: str, places: _Places, now: datetime, mask: Mask) -> tuple[str, ...]:
     tail = (
-        ", ".join(sorted({"leaf" if position == 0 else "sent with a leaf" for _, _, position in places})),
-        "; ".join(sorted({path.anchor for path in paths if path.trusted})),
-        "; ".join(sorted({f"{path.anchor} ({path.cause})" for path in paths if not path.trusted})),
-        "; ".join(where),
+        ", ".join(sorted(places.how)),
+        "; ".join(sorted({path.anchor for path in places.paths if path.trusted})),
+        "; ".join(sorted({f"{path.anchor} ({path.cause})" for path in places.paths if not path.trusted})),
+        "; ".join(sorted(places.where)),
     )
     try:
         found = Certificate(base64.b64decode(encoded, validate=True))

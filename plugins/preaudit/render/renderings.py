@@ -15,13 +15,13 @@ from preaudit.render.controls import render_controls
 from preaudit.render.csvfile import render_csv
 from preaudit.render.hdf import render_hdf
 from preaudit.render.html import render_html
-from preaudit.render.inventory import Mask, render_certificates, render_protocols
+from preaudit.render.inventory import Mask, endpoints_of, render_certificates, render_protocols, stored_of
 from preaudit.render.junit import render_junit
 from preaudit.render.markdown import render_markdown
 from preaudit.render.oscal import render_oscal
 from preaudit.render.pseudonyms import pseudonymised
 from preaudit.render.summary import Summary, summarise
-from preaudit.snapshot import parse_time
+from preaudit.snapshot import Snapshot, parse_time
 from preaudit.suites import data_folder
 
 
@@ -35,6 +35,7 @@ class Told:
         summary: what is counted, made once for all.
         records_sha256: hash of records.jsonl.
         endpoints: what was seen of each endpoint.
+        stored: certificates that no endpoint sends: where each stands, and itself (DER in base64).
         mask: how names are shown that stand outside records and manifest.
         reports: the folder of templates, style sheet and schemas.
         attachments: the folder under which Jenkins finds the pack, None for no attachment marks.
@@ -45,13 +46,14 @@ class Told:
     summary: Summary
     records_sha256: str
     endpoints: Sequence[Endpoint]
+    stored: Sequence[tuple[str, str]]
     mask: Mask
     reports: Path
     attachments: str | None = None
 
 
 def told_of(
-    records: Sequence[Record], manifest: Manifest, records_sha256: str, *, endpoints: Sequence[Endpoint],
+    records: Sequence[Record], manifest: Manifest, records_sha256: str, *, snapshot: Snapshot,
     summary: Summary | None = None,
 ) -> Told:
     """The material of all renderings of a pack, under pseudonyms where its run asked for them.
@@ -60,11 +62,11 @@ def told_of(
         records: the records of the pack.
         manifest: its manifest.
         records_sha256: hash of records.jsonl.
-        endpoints: those of the pack's snapshot.
+        snapshot: the pack's, for the inventories.
         summary: their summary, where it was made before.
 
     Raises:
-        UsageError: the manifest did not count these records.
+        UsageError: the manifest did not count these records, or the snapshot holds what cannot be read.
     """
     manifest, mask = with_files(manifest, ()), Mask()
     if manifest.run.pseudonyms:
@@ -72,7 +74,7 @@ def told_of(
         summary = None
     return Told(
         records=records, manifest=manifest, summary=summary or summarise(records, manifest),
-        records_sha256=records_sha256, endpoints=endpoints, mask=mask,
+        records_sha256=records_sha256, endpoints=endpoints_of(snapshot), stored=stored_of(snapshot), mask=mask,
         reports=data_folder("reports"), attachments=manifest.run.attachments or None,
     )  # fmt: skip
 
@@ -109,7 +111,7 @@ def _controls(told: Told, stream: IO[bytes]) -> None:
 
 
 def _certificates(told: Told, stream: IO[bytes]) -> None:
-    render_certificates(told.endpoints, parse_time(told.manifest.now), stream, told.mask)
+    render_certificates(told.endpoints, told.stored, parse_time(told.manifest.now), stream, told.mask)
 
 
 def _protocols(told: Told, stream: IO[bytes]) -> None:

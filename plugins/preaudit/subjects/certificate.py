@@ -53,6 +53,7 @@ class Certificate:
     def __init__(self, der: bytes) -> None:
         with _reading("a certificate"):
             self._x509 = x509.load_der_x509_certificate(der)
+        self.text = base64.b64encode(der).decode()
         self.sha256 = hashlib.sha256(der).hexdigest()
 
     @cached_property

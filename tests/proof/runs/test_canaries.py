@@ -232,7 +232,10 @@ def objects(c):
     found[""] = [
         {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": metadata(c, "custom ", "w1"), "spec": {"x": c.word("custom")}},
         {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata(c, "ingress ", "i1"),
-         "spec": {"rules": [{"host": c.word("ingress host")}]}},
+         "spec": {"rules": [{"host": "shop.example", "x": c.word("unknown field of an ingress rule")}],
+                  "defaultBackend": {"x": c.word("unknown field of an ingress backend")}}},
+        {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": metadata(c, "widget ", "w1"),
+         "spec": {"host": c.word("spec of a kind that is not collected")}},
         {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "sc"},
          "parameters": {"secret": c.word("storage class parameter")}},
         {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "pc"},
