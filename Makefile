@@ -37,7 +37,10 @@ heimdall: $(STAMP)
 browser: $(STAMP)
 	tests/browser/with-chromium $(TOX) run -e $@
 
-bench fuzz: $(STAMP)
+bench: $(STAMP)
+	tests/tls/with-servers testbed/with-cluster $(TOX) run -e $@
+
+fuzz: $(STAMP)
 	testbed/with-cluster $(TOX) run -e $@
 
 live: $(STAMP)
