@@ -179,14 +179,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DebugPath(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One path that should not be there for strangers, asked for without credentials.
+    """One path that should not be there for strangers; `status` is 0 where no answer came, and `cause` says why.
 
     Attributes:
-        path: as asked for.
-        status: 0 where no answer came, with `cause`.
         recognised: the page is the thing that the path is known for.
         as_missing: it is the same as for a page that nobody has; None where that is not known.
-        cause: why there is no answer, or no whole one.
     """
 
     path: str
