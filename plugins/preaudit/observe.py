@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 from preaudit.audit import Plan
 from preaudit.errors import UsageError
 from preaudit.evidence.pack import MANIFEST
-from preaudit.manner import AT_ONCE, ENDPOINT_SECONDS, PER_SECOND, RUN_SECONDS
+from preaudit.manner import (
+    ACCOUNTS,
+    AT_ONCE,
+    DEBUG_PATHS,
+    ENDPOINT_SECONDS,
+    HOST_SECONDS,
+    PER_SECOND,
+    PORTS_PER_SECOND,
+    RUN_SECONDS,
+    SCAN_SECONDS,
+)
 from preaudit.options import READ_WORDS, words
 from preaudit.parameter import Policy
 from preaudit.snapshot import Snapshot
@@ -60,14 +70,28 @@ def observe(plan: Plan, folder: Path, now: datetime) -> None:
 
 def _manner(plan: Plan) -> Manner:
     """How the profile and the options want endpoints to be looked at."""
-    from preaudit.collect.endpoints.collected import Manner  # noqa: PLC0415 - a live run only
+    from preaudit.collect.endpoints.accounts import parse_accounts  # noqa: PLC0415 - a live run only
+    from preaudit.collect.endpoints.closer import Closer  # noqa: PLC0415
+    from preaudit.collect.endpoints.collected import Manner  # noqa: PLC0415
+    from preaudit.collect.endpoints.debug_paths import parse_paths  # noqa: PLC0415
+    from preaudit.collect.endpoints.scan import PortPace  # noqa: PLC0415
     from preaudit.collect.endpoints.targets import read_anchors  # noqa: PLC0415
 
     policy = Policy(plan.profile.values, datetime.now(UTC))
+    groups = frozenset({*plan.profile.active, *words(plan.options.active)})
+    paths, accounts = parse_paths(policy[DEBUG_PATHS]), parse_accounts(policy[ACCOUNTS])
+    judged = groups & {one.active for one in plan.selected}
+    closer = Closer(
+        paths=paths if "scan" in judged else (), attacks="scan" in judged,
+        accounts=accounts if "credentials" in judged else (), seconds=policy[SCAN_SECONDS],
+    )  # fmt: skip
+    ports = PortPace(
+        per_second=policy[PORTS_PER_SECOND], host_seconds=policy[HOST_SECONDS], run_seconds=policy[SCAN_SECONDS]
+    )
     return Manner(
         per_second=policy[PER_SECOND], at_once=policy[AT_ONCE], endpoint_seconds=policy[ENDPOINT_SECONDS],
         run_seconds=policy[RUN_SECONDS],
-        groups=frozenset({*plan.profile.active, *words(plan.options.active)}),
+        groups=groups, closer=closer, ports=ports,
         anchors={f"--ca {path}": read_anchors(path, "--ca ") for path in plan.options.ca or ()},
     )  # fmt: skip
 

@@ -110,6 +110,7 @@ SOURCES: dict[str, Source] = {
         Source("certificatesigningrequests.certificates.k8s.io", ("v1",), "CertificateSigningRequest",
                namespaced=False, keep=("spec", "status")),
         Source("endpoints/connect", ("v1",), "Endpoint", needs=_PLACES),
+        Source("endpoints/ports", ("v1",), "HostPorts", needs=_PLACES),
         Source("nodes/configz", ("v1",), "KubeletConfiguration", namespaced=False, keep=("config",), needs=("nodes",)),
     )
 }  # fmt: skip
@@ -118,6 +119,9 @@ PROBED = frozenset(name for name in SOURCES if "/" in name)
 """Sources that no list of the API server answers: what is asked of kubelets and endpoints themselves."""
 ENDPOINTS = ("endpoints/connect",)
 """Sources of endpoints, one for each way to look at them."""
+PORTS = "endpoints/ports"
+DIALLED = (*ENDPOINTS, PORTS)
+"""Sources that no right of the API server's gives."""
 
 
 GROUP_RIGHTS: dict[str, tuple[Source, ...]] = {

@@ -17,9 +17,9 @@ import msgspec
 
 import preaudit
 from preaudit.collect.discovery import Served, discover
-from preaudit.collect.endpoints.collected import CONNECT, collect_endpoints
+from preaudit.collect.endpoints.around import Around
+from preaudit.collect.endpoints.collected import CONNECT
 from preaudit.collect.endpoints.find import find_places
-from preaudit.collect.endpoints.look import Direct
 from preaudit.collect.endpoints.nodes import CLUSTER_CA, KUBELET_CA
 from preaudit.collect.endpoints.portforward import PortForward
 from preaudit.collect.endpoints.services import resolved
@@ -47,7 +47,7 @@ from preaudit.snapshot import (
     file_name,
     write_collection,
 )
-from preaudit.source import PROBED, SOURCES, Source, with_needs
+from preaudit.source import DIALLED, PROBED, SOURCES, Source, with_needs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,22 +218,20 @@ class _Run:
     def _with_endpoints(self, collection: Collection) -> Collection:
         """The collection with the endpoints that its objects declare, where they are asked for."""
         manner = self.plan.manner
-        if manner is None or not any(source.name == CONNECT for source in self.plan.wanted):
+        wanted = frozenset(source.name for source in self.plan.wanted) & frozenset(DIALLED)
+        if manner is None or not wanted:
             return collection
-        self.progress.source_started(CONNECT)
         found = find_places(Snapshot(self.folder, collection), self.api.access.api_url)
         known = {CLUSTER_CA: _read(self.api.access.ca_file), KUBELET_CA: _read(self.plan.kubelet_ca)}
         known |= {**found.anchors, **anchors_of(self.plan.targets)}
-        forward = None
-        if "port-forward" in manner.groups:
-            forward = manner.look(known, PortForward(self.api.access, self.stop), self.stop)
-        statuses, files = collect_endpoints(
-            self.folder, [*found.places, *(target_place(one, resolved) for one in self.plan.targets)],
-            gaps=found.gaps, namespaces=collection.namespaces,
-            look=manner.look(known, Direct(self.stop), self.stop), forward=forward, seconds=manner.run_seconds,
-            times=self.time, done=lambda: self.progress.page(CONNECT, 1),
+        around = Around(
+            folder=self.folder, collection=collection, found=found, manner=manner, known=known, stop=self.stop,
+            targets=[target_place(one, resolved) for one in self.plan.targets], times=self.time,
+            forward=PortForward(self.api.access, self.stop) if "port-forward" in manner.groups else None,
         )  # fmt: skip
-        self.progress.source_done(CONNECT, sum(one.lines for one in files), statuses[0].status.value)
+        statuses, files = around.look(
+            wanted, self.progress.source_started, self.progress.source_done, lambda: self.progress.page(CONNECT, 1)
+        )
         return msgspec.structs.replace(
             collection,
             finished=self.time(),

@@ -106,7 +106,7 @@ def test_an_end_of_the_run_ends_the_looks_at_once():
     ({"*": "nodes: forbidden"}, {"*": "error", "shop": "collected", "other": "collected"}),
 ])  # fmt: skip
 def test_a_search_that_was_not_complete_is_told_where_it_was_not(tmp_path, gaps, states):
-    statuses, files = collect_endpoints(tmp_path, [], gaps=gaps, namespaces=["shop", "other"], look=look(), seconds=1, times=lambda: "")
+    statuses, files, _ = collect_endpoints(tmp_path, [], gaps=gaps, namespaces=["shop", "other"], look=look(), seconds=1, times=lambda: "")
     assert {one.namespace: one.status.value for one in statuses} == states
     assert all(bool(one.cause) == (one.status is Status.ERROR) for one in statuses)
     assert files == []

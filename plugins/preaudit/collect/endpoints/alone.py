@@ -46,10 +46,10 @@ def collect_targets(
     progress.start(1)
     progress.source_started(CONNECT)
     try:
-        statuses, files = collect_endpoints(
+        statuses, files, _ = collect_endpoints(
             folder, [target_place(one, resolved) for one in targets], gaps={}, namespaces=(),
             look=manner.look(anchors_of(targets), Direct(stop), stop), seconds=manner.run_seconds, times=times,
-            done=lambda: progress.page(CONNECT, 1),
+            closer=manner.closer, done=lambda: progress.page(CONNECT, 1),
         )  # fmt: skip
         progress.source_done(CONNECT, sum(one.lines for one in files), statuses[0].status.value)
     finally:

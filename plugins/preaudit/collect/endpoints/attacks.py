@@ -1,13 +1,14 @@
 """Known attacks on TLS, tried by sslyze in a process of its own: its licence is AGPL, and its memory grows.
 
-What it says is believed only as far as it looked: an error, a result that is missing, or a server that no longer
-answers our own hello before or after makes every answer about that server an unknown one.
+What it says is believed only as far as it looked. An error, a result that is missing, a server that no longer answers
+our own hello before or after, or one that was not heard to refuse the attack makes the answer an unknown one.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,20 +16,23 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from preaudit.collect.endpoints.place import Place
+from preaudit.collect.endpoints.classify import Open
+from preaudit.collect.endpoints.resistance import REFUSED_AGAIN, succeeded, withstood
+from preaudit.collect.endpoints.witness import Witness
 from preaudit.collect.wording import clean
-from preaudit.endpoint import Fact
+from preaudit.endpoint import Fact, Tls
 
-INSTALL = "sslyze is not installed: pip install 'preaudit[tls]'"
+INSTALL = "sslyze is not installed: pip install 'preaudit[tls]', or sslyze in an environment of its own on the PATH"
 _STARTTLS = {"": (), "postgresql": ("--starttls=postgres",), "smtp": ("--starttls=smtp",), "imap": ("--starttls=imap",),
              "pop3": ("--starttls=pop3",), "ldap": ("--starttls=ldap",)}  # fmt: skip
-_COMMANDS = ("--heartbleed", "--openssl_ccs", "--robot", "--reneg", "--compression")
+_COMMANDS = ("--heartbleed", "--openssl_ccs", "--robot", "--reneg", "--mozilla_config=disable", "--slow_connection")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-_AT_ONCE = 40
+_AT_ONCE = 20
 """Servers that one process is given."""
 _MAX_OUTPUT = 64 << 20
 _ROBOT = {"NOT_VULNERABLE_NO_ORACLE": False, "NOT_VULNERABLE_RSA_NOT_SUPPORTED": False,
@@ -49,18 +53,14 @@ class _Result(msgspec.Struct):
     openssl_ccs_injection: _Attempt = msgspec.field(default_factory=_Attempt)
     robot: _Attempt = msgspec.field(default_factory=_Attempt)
     session_renegotiation: _Attempt = msgspec.field(default_factory=_Attempt)
-    tls_compression: _Attempt = msgspec.field(default_factory=_Attempt)
 
 
 class _Location(msgspec.Struct):
-    hostname: str
     port: int
-    ip_address: str | None = None
 
 
 class _Server(msgspec.Struct):
     server_location: _Location
-    connectivity_status: str = ""
     connectivity_error_trace: str | None = None
     scan_result: _Result | None = None
 
@@ -82,59 +82,110 @@ ATTACKS: dict[str, tuple[str, Callable[[dict[str, Any]], bool | None]]] = {
     "ccs_injection": ("openssl_ccs_injection", _flag("is_vulnerable_to_ccs_injection")),
     "robot": ("robot", lambda result: _ROBOT.get(str(result.get("robot_result")))),
     "client_renegotiation": ("session_renegotiation", _flag("is_vulnerable_to_client_renegotiation_dos")),
-    "compression": ("tls_compression", _flag("supports_compression")),
 }
 """Attacks by name: where sslyze tells of each, and whether that means that it succeeds (None: it does not say)."""
 
 
-def attacked(
-    places: Sequence[Place], answers: Callable[[Place], str], *, seconds: float, stop: threading.Event
-) -> dict[Place, dict[str, Fact]]:
-    """Try every attack on every place.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attacked:
+    """One server that is tried.
+
+    Attributes:
+        open_: opens connections to it.
+        server_name: sent as SNI, "" for none.
+        starttls: protocol in which TLS is begun.
+        tls: what our own hellos saw of it.
+        answers: sends it a hello of our own; "" where it answers, else why not.
+        waits: makes a handshake and says nothing; "" where the server waits too, else what it does.
+    """
+
+    open_: Open
+    server_name: str
+    starttls: str
+    tls: Tls
+    answers: Callable[[], str]
+    waits: Callable[[], str]
+
+
+def attacks_on(servers: Sequence[Attacked], *, seconds: float, stop: threading.Event) -> list[dict[str, Fact]]:
+    """Try every attack on every server.
 
     Args:
-        places: endpoints that speak TLS; those of MySQL are left alone, they count what ends early.
-        answers: asks a place with a hello of our own; "" where it answers, else why not.
+        servers: those that speak TLS; MySQL is left alone, it counts what ends early.
         seconds: the longest that all of it may take.
         stop: set when the run is to end.
 
     Returns:
-        by place and attack, whether it succeeds.
+        for each server, by attack, whether it succeeds.
     """
-    if importlib.util.find_spec("sslyze") is None:
-        return {place: _unknown(INSTALL) for place in places}
+    command = _sslyze()
+    if not command:
+        return [untried(INSTALL) for _ in servers]
     ends = time.monotonic() + seconds
-    groups: dict[str, list[Place]] = defaultdict(list)
-    found: dict[Place, dict[str, Fact]] = {}
-    for place in places:
-        if place.starttls in _STARTTLS:
-            groups[place.starttls].append(place)
+    groups: dict[str, list[int]] = defaultdict(list)
+    found = [untried("")] * len(servers)
+    for index, server in enumerate(servers):
+        if server.starttls in _STARTTLS:
+            groups[server.starttls].append(index)
         else:
-            found[place] = _unknown(f"not tried: sslyze has no STARTTLS for {place.starttls}")
+            found[index] = untried(f"not tried: sslyze is not sent to {server.starttls}")
     for starttls, several in groups.items():
         for start in range(0, len(several), _AT_ONCE):
             part = several[start : start + _AT_ONCE]
-            before = {place: answers(place) for place in part}
-            told = _run([place for place in part if not before[place]], starttls, ends, stop)
-            for place in part:
-                silent = before[place] or answers(place)
-                found[place] = _unknown(f"it does not answer a plain hello: {silent}") if silent else told[place]
+            told = _batch([servers[index] for index in part], [*command, *_COMMANDS, *_STARTTLS[starttls]], ends, stop)
+            for index, facts in zip(part, told, strict=True):
+                found[index] = facts
     return found
 
 
-def _run(places: Sequence[Place], starttls: str, ends: float, stop: threading.Event) -> dict[Place, dict[str, Fact]]:
-    """One process for some places."""
-    left = ends - time.monotonic()
-    if not places:
-        return {}
-    if left <= 1 or stop.is_set():
-        return {place: _unknown("the time for looking at endpoints was used up") for place in places}
-    command = [sys.executable, "-m", "sslyze", "--json_out=-", *_COMMANDS, *_STARTTLS[starttls], *map(_target, places)]
+def untried(cause: str) -> dict[str, Fact]:
+    """The same cause for every attack."""
+    return dict.fromkeys(ATTACKS, Fact(None, cause))
+
+
+def _sslyze() -> list[str]:
+    """How sslyze is started; empty where it is not there."""
+    if importlib.util.find_spec("sslyze") is not None:
+        return [sys.executable, "-P", "-m", "sslyze"]  # -P: nothing of the folder that the user happens to be in
+    path = shutil.which("sslyze")
+    return [path] if path else []
+
+
+def _batch(
+    servers: Sequence[Attacked], command: list[str], ends: float, stop: threading.Event
+) -> list[dict[str, Fact]]:
+    """One process for some servers, each behind a witness, and controls of our own before and after."""
+    before = [server.answers() for server in servers]
+    witnesses = {index: Witness(server.open_, stop) for index, server in enumerate(servers) if not before[index]}
+    try:
+        targets = [_target(servers[index], one) for index, one in witnesses.items()]
+        told = _run([*command, "--json_out=-", *targets], len(targets), ends, stop) if targets else {}
+    finally:
+        for one in witnesses.values():
+            one.close()
+    found = []
+    for index, server in enumerate(servers):
+        if before[index]:
+            found.append(untried(f"it does not answer a plain hello: {before[index]}"))
+            continue
+        after, witness = server.answers(), witnesses[index]
+        silent = f"it no longer answers a plain hello: {after}" if after else ""
+        if isinstance(told, str):
+            found.append(untried(told))
+        else:
+            found.append(_facts(told.get(witness.port), server, witness, silent))
+    return found
+
+
+def _run(command: list[str], count: int, ends: float, stop: threading.Event) -> dict[int, _Server] | str:
+    """What sslyze says, by the port it was sent to; or why it says nothing."""
+    if ends - time.monotonic() <= 1 or stop.is_set():
+        return "the time for trying attacks was used up"
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter; targets are checked names and addresses
+        process = subprocess.Popen(  # noqa: S603 - sslyze itself; the targets are relays of ours and checked names
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.DEVNULL
         )
-        limit = min(ends, time.monotonic() + 60 + 10 * len(places))
+        limit = min(ends, time.monotonic() + 60 + 20 * count)
         try:
             while process.poll() is None and time.monotonic() < limit and not stop.is_set():
                 time.sleep(0.1)
@@ -146,42 +197,46 @@ def _run(places: Sequence[Place], starttls: str, ends: float, stop: threading.Ev
     try:
         told = msgspec.json.decode(raw, type=_Output)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        unread = _unknown("sslyze did not end within its time, or what it said cannot be read")
-        return dict.fromkeys(places, unread)
-    by_target = {(one.server_location.hostname, one.server_location.port, one.server_location.ip_address): one
-                 for one in told.server_scan_results}  # fmt: skip
-    return {place: _facts(by_target.get((_name(place), place.port, place.address))) for place in places}
+        return "sslyze did not end within its time, or what it said cannot be read"
+    return {one.server_location.port: one for one in told.server_scan_results}
 
 
-def _name(place: Place) -> str:
-    return place.server_name if _HOST.fullmatch(place.server_name) else place.address
+def _target(server: Attacked, witness: Witness) -> str:
+    """How sslyze is told where to go: the name that it sends, and the relay's address."""
+    if _HOST.fullmatch(server.server_name):
+        return f"{server.server_name}:{witness.port}{{127.0.0.1}}"
+    return f"127.0.0.1:{witness.port}"
 
 
-def _target(place: Place) -> str:
-    """How sslyze is told where to go: name, port, and the one address that is dialled."""
-    address = f"[{place.address}]" if ":" in place.address else place.address
-    name = _name(place)
-    return f"{address}:{place.port}" if name == place.address else f"{name}:{place.port}{{{place.address}}}"
+def _facts(told: _Server | None, server: Attacked, witness: Witness, silent: str) -> dict[str, Fact]:
+    if told is None:
+        return untried("sslyze says nothing of it")
+    if told.scan_result is None:
+        return untried(f"sslyze could not connect: {_last(told.connectivity_error_trace)}")
+    return {name: _fact(name, getattr(told.scan_result, field), read, server, witness, silent)
+            for name, (field, read) in ATTACKS.items()}  # fmt: skip
 
 
-def _facts(server: _Server | None) -> dict[str, Fact]:
-    if server is None:
-        return _unknown("sslyze says nothing of it")
-    if server.scan_result is None:
-        return _unknown(f"sslyze could not connect: {_last(server.connectivity_error_trace)}")
-    return {name: _fact(getattr(server.scan_result, field), read) for name, (field, read) in ATTACKS.items()}
-
-
-def _fact(attempt: _Attempt, read: Callable[[dict[str, Any]], bool | None]) -> Fact:
+def _fact(  # noqa: PLR0913, PLR0917 - one call, all of it needed
+    name: str, attempt: _Attempt, read: Callable[[dict[str, Any]], bool | None], server: Attacked, witness: Witness,
+    silent: str,
+) -> Fact:  # fmt: skip
     if attempt.status != "COMPLETED" or attempt.result is None:
         why = _last(attempt.error_trace) or (attempt.error_reason or "").lower() or "no result"
         return Fact(None, f"sslyze did not finish: {why}")
     value = read(attempt.result)
-    return Fact(value, "sslyze" if value is not None else "sslyze's results contradict one another")
-
-
-def _unknown(cause: str) -> dict[str, Fact]:
-    return dict.fromkeys(ATTACKS, Fact(None, cause))
+    if value is None:
+        return Fact(None, "what sslyze saw contradicts itself")
+    if value:
+        return succeeded(name, witness.dialogues)
+    if silent:
+        return Fact(None, silent)
+    fact = withstood(name, attempt.result, server.tls, witness.dialogues)
+    if name == "client_renegotiation" and fact.value is False and fact.cause == REFUSED_AGAIN:
+        # A server that ends every connection by itself does so with an alert as well.
+        impatient = server.waits()
+        return Fact(None, f"an alert came, but not because of the handshake: {impatient}") if impatient else fact
+    return fact
 
 
 def _last(trace: str | None) -> str:

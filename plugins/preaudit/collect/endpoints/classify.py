@@ -95,6 +95,11 @@ def classify(open_: Open, port: int, *, server_name: str = "", hint: str = "", s
     return _questioned(open_, port, hint, how)
 
 
+def hello(server_name: str) -> bytes:
+    """A ClientHello that nearly every server takes."""
+    return encode(Hello(version=TLS13, suites=_SUITES, groups=_GROUPS, server_name=server_name, fallback=True))
+
+
 def _first(open_: Open, server_name: str) -> tuple[bytes, str]:
     """What a fresh connection says unasked, or to a ClientHello; and what happened, where it says nothing."""
     now = time.monotonic()
@@ -111,9 +116,8 @@ def _first(open_: Open, server_name: str) -> tuple[bytes, str]:
             greeting = b""
         if greeting:
             return greeting, ""
-        hello = Hello(version=TLS13, suites=_SUITES, groups=_GROUPS, server_name=server_name, fallback=True)
         deadline = time.monotonic() + ANSWER_SECONDS
-        connection.send(encode(hello), deadline)
+        connection.send(hello(server_name), deadline)
         answer = connection.receive(_MOST, deadline)
     except Stopped:
         raise

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
+from preaudit.collect.endpoints.closer import Closer
 from preaudit.collect.endpoints.look import Gates, Look, Vantage
 from preaudit.collect.endpoints.looking import first_replicas, look_at, merged
 from preaudit.collect.endpoints.place import Place
+from preaudit.collect.endpoints.scan import PortPace
 from preaudit.collect.tls.pace import Pace
 from preaudit.collect.tls.trust import Anchor
 from preaudit.endpoint import Endpoint, endpoint_line
@@ -32,6 +36,8 @@ class Manner:
         run_seconds: the longest that all of them may take.
         anchors: sets of trust anchors of the user's own, by name (PEM).
         groups: active groups that the profile or the command line includes.
+        closer: what is done beyond looking, as these groups have it.
+        ports: how politely ports are scanned.
     """
 
     per_second: float
@@ -40,6 +46,8 @@ class Manner:
     run_seconds: float
     anchors: Mapping[str, bytes]
     groups: frozenset[str] = frozenset()
+    closer: Closer = field(default_factory=Closer)
+    ports: PortPace = field(default_factory=PortPace)
 
     def look(self, known: Mapping[str, bytes], vantage: Vantage, stop: threading.Event) -> Look:
         """Looking from a vantage, with these anchors and others that belong to places."""
@@ -52,6 +60,20 @@ class Manner:
         return Look(vantage=vantage, gates=Gates(pace), anchors=anchors, common=common, stop=stop)
 
 
+class Collected(NamedTuple):
+    """A source of endpoints, collected.
+
+    Attributes:
+        statuses: how far it was seen.
+        files: what was written.
+        found: what was seen at each place.
+    """
+
+    statuses: list[SourceStatus]
+    files: list[StoredFile]
+    found: list[tuple[Place, Endpoint]]
+
+
 def collect_endpoints(  # noqa: PLR0913 - each is said by name
     folder: Path,
     places: Sequence[Place],
@@ -60,10 +82,11 @@ def collect_endpoints(  # noqa: PLR0913 - each is said by name
     namespaces: Iterable[str],
     look: Look,
     forward: Look | None = None,
+    closer: Closer | None = None,
     seconds: float,
     times: Callable[[], str],
     done: Callable[[], None] = lambda: None,
-) -> tuple[list[SourceStatus], list[StoredFile]]:
+) -> Collected:
     """Look at every place, and write what was seen.
 
     Args:
@@ -73,12 +96,13 @@ def collect_endpoints(  # noqa: PLR0913 - each is said by name
         namespaces: every namespace that is known, for the statuses.
         look: how.
         forward: how pods are looked at whose endpoints were not seen otherwise; None where that is not asked for.
+        closer: what is done beyond looking; None where nothing is.
         seconds: the longest that it may take.
         times: the present time, as it is recorded.
         done: told after each place.
 
     Returns:
-        the statuses of the source, and the files written.
+        the statuses of the source, the files written, and what was seen at each place.
     """
     started = times()
     chosen, left = first_replicas(places)
@@ -88,38 +112,56 @@ def collect_endpoints(  # noqa: PLR0913 - each is said by name
         again = look_at([replace(place, refused="") for place in hidden], forward, seconds=seconds)
         better = {place.where: one for place, one in again if one.understood}
         found = [(place, better.get(place.where, one) if place.pod else one) for place, one in found]
+    if closer is not None:
+        found = closer.add(found, look)
     seen = merged([one for _, one in found], left)
-    statuses = _statuses(seen, gaps, namespaces, started, times())
-    if not seen:
-        return statuses, []
-    writer = SourceWriter(folder, CONNECT)
+    statuses = statuses_of(CONNECT, _CALL, [one.namespace for one in seen], gaps, namespaces, (started, times()))
+    return Collected(statuses, stored(folder, CONNECT, map(endpoint_line, seen)), found)
+
+
+def stored(folder: Path, source: str, lines: Iterable[bytes]) -> list[StoredFile]:
+    """Write a source's lines; no file where there are none."""
+    found = list(lines)
+    if not found:
+        return []
+    writer = SourceWriter(folder, source)
     try:
-        for one in seen:
-            writer.write(endpoint_line(one))
+        for one in found:
+            writer.write(one)
     except BaseException:
         writer.close()
-        (folder / file_name(CONNECT)).unlink()
+        (folder / file_name(source)).unlink()
         raise
-    return statuses, [writer.close()]
+    return [writer.close()]
 
 
-def _statuses(
-    seen: Sequence[Endpoint], gaps: Mapping[str, str], namespaces: Iterable[str], started: str, finished: str
-) -> list[SourceStatus]:
-    """How far endpoints were found: one status where the search was complete, else one a namespace."""
+def statuses_of(  # noqa: PLR0913, PLR0917 - each is one thing of a status
+    source: str, call: str, places: Sequence[str], gaps: Mapping[str, str], namespaces: Iterable[str],
+    times: tuple[str, str],
+) -> list[SourceStatus]:  # fmt: skip
+    """How far something was found: one status where the search was complete, else one a namespace.
+
+    Args:
+        source: what was looked for.
+        call: how.
+        places: the namespace of each that was found.
+        gaps: why the search was not complete, by namespace; "*" for the cluster as a whole.
+        namespaces: every namespace that is known.
+        times: when it started and ended.
+    """
 
     def status(namespace: str, cause: str, count: int) -> SourceStatus:
         return SourceStatus(
-            source=CONNECT, namespace=namespace, status=Status.ERROR if cause else Status.COLLECTED, cause=cause,
-            call=_CALL, count=count, started=started, finished=finished,
+            source=source, namespace=namespace, status=Status.ERROR if cause else Status.COLLECTED, cause=cause,
+            call=call, count=count, started=times[0], finished=times[1],
         )  # fmt: skip
 
     if not gaps:
-        return [status(EVERYWHERE, "", len(seen))]
+        return [status(EVERYWHERE, "", len(places))]
     several = sorted({*namespaces, *gaps} - {EVERYWHERE})
     whole = gaps.get(EVERYWHERE) or f"not complete in {', '.join(sorted(gaps)[:5])}"
-    counts = {one: sum(endpoint.namespace == one for endpoint in seen) for one in several}
-    return [status(EVERYWHERE, whole, len(seen)), *(status(one, gaps.get(one, ""), counts[one]) for one in several)]
+    counts = Counter(places)
+    return [status(EVERYWHERE, whole, len(places)), *(status(one, gaps.get(one, ""), counts[one]) for one in several)]
 
 
 def _system_store() -> bytes:

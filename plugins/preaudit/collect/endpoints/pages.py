@@ -6,7 +6,7 @@ import http.client
 import io
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,17 +46,20 @@ class Ask:
         path: path, with no query.
         host: the Host header, "" to leave it out, which is an error that servers answer with 400.
         method: GET, HEAD or OPTIONS.
+        authorization: value of the header of that name, "" to leave it out.
     """
 
     path: str = "/"
     host: str = ""
     method: str = "GET"
+    authorization: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Only what changes nothing, and nothing that could add a line to the request."""
         if not _METHOD.fullmatch(self.method):
             raise ValueError(f"{self.method} is not asked")
-        if not self.path.startswith("/") or not self.path.isascii() or not (self.path + self.host).isprintable():
+        said = self.path + self.host + self.authorization
+        if not self.path.startswith("/") or not self.path.isascii() or not said.isprintable():
             raise ValueError(f"{self.path!r} is no path")
 
     def encoded(self) -> bytes:
@@ -64,6 +67,7 @@ class Ask:
         lines = [f"{self.method} {self.path} HTTP/1.1", *([f"Host: {self.host}"] if self.host else []),
                  f"User-Agent: preaudit/{preaudit.__version__}", "Accept: */*", f"Origin: {STRANGER}",
                  "Connection: close"]  # fmt: skip
+        lines += [f"Authorization: {self.authorization}"] if self.authorization else []
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
