@@ -119,7 +119,8 @@ def _made(variant: str) -> list[Object]:
         pair = pairs.setdefault(id(one), by_issuer[one.issuer].issue(one))
         metadata = {"name": name, "namespace": namespace}
         data = {"tls.crt": pair.chain, "tls.key": pair.key}
-        made.append({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "stringData": data})
+        secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls"}
+        made.append({**secret, "metadata": metadata, "stringData": data})
     for namespace in sorted({place.partition("/")[0] for place in wanted}):
         metadata = {"name": "ca", "namespace": namespace}
         bundle = ca.pem + (odd.pem if variant == "bad" else "")

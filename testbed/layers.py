@@ -1,4 +1,4 @@
-"""Layers that images are put together from: programs, Debian packages, wheels and files, each made once into the cache."""
+"""Layers that images are put together from: programs, Debian packages, wheels, files; each made once."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def wheel(name: str, version: str) -> Path:
             check=False,
         )
         if done.returncode:
-            raise TestbedError(f"pip download {name}=={version} failed:\n{done.stderr.decode(errors='replace')[-1500:]}")
+            tail = done.stderr.decode(errors="replace")[-1500:]
+            raise TestbedError(f"pip download {name}=={version} failed:\n{tail}")
         (file,) = Path(scratch).glob("*.whl")
         unpacked = Path(scratch, "unpacked")
         with zipfile.ZipFile(file) as archive:

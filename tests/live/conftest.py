@@ -16,9 +16,9 @@ from preaudit.collect import kubelet, listing, transport
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from testbed import access, deploy, identities
+from testbed import access, deploy
 from testbed.layout import STATE, api_address
-from tests.live.judged import AREAS, AUDIT_LOG, JUDGE, READ, Run, requests_since
+from tests.live.judged import AREAS, AUDIT_LOG, JUDGE, READ, Run, anchors, requests_since
 
 VARIABLE = "PREAUDIT_TESTBED_KUBECONFIG"
 
@@ -108,8 +108,7 @@ def judged(
             shop(variant)
             before = AUDIT_LOG.stat().st_size
             pack = tmp_path_factory.mktemp(variant) / "pack"
-            anchors = ("--ca", identities.authority_file(variant))
-            done = preaudit("run", *JUDGE, *READ, *anchors, "--kubeconfig", auditor, "--out", pack)
+            done = preaudit("run", *JUDGE, *READ, *anchors(variant), "--kubeconfig", auditor, "--out", pack)
             assert done.returncode in (0, 1, 6), done.stdout + done.stderr
             known[variant] = Run(variant, pack, done.stdout + done.stderr, requests_since(before, "auditor"))
         return known[variant]

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import deploy
+from testbed import deploy, identities
 from testbed.layout import STATE
 
 TABLES = Path(deploy.__file__).parent / "verdicts"
@@ -57,6 +57,11 @@ class Run:
             if ours or record["namespace"] in mine:
                 found.append(row(record))
         return sorted(found)
+
+
+def anchors(variant):
+    """What a customer names: the CA of the product's certificates, and etcd's."""
+    return ("--ca", identities.authority_file(variant), "--ca", STATE / "pki/etcd/ca.crt")
 
 
 def records(pack):

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from testbed import deploy, identities
-from tests.live.judged import JUDGE, READ, Run
+from tests.live.judged import JUDGE, READ, Run, anchors
 
 pytestmark = pytest.mark.live
 LIMIT = 10.0
@@ -27,7 +27,7 @@ def twice(shop, auditor, preaudit, tmp_path_factory):
     found = []
     for number in range(2):
         pack = tmp_path_factory.mktemp(f"run-{number}") / "pack"
-        done = preaudit("run", *JUDGE, *READ, "--ca", identities.authority_file("good"), "--kubeconfig", auditor, "--out", pack)
+        done = preaudit("run", *JUDGE, *READ, *anchors("good"), "--kubeconfig", auditor, "--out", pack)
         found.append(Run("good", pack, done.stdout + done.stderr, ()))
     yield found
     sql("set global max_connect_errors = 10000; flush hosts")
@@ -103,7 +103,7 @@ def test_postgresql_serves_the_scanners_address_and_others(twice):
     line = "PGPASSWORD=$POSTGRES_PASSWORD psql --host=$0 --username=postgres --tuples-only --command='select 41 + 1'"
     assert "42" in inside("postgres-0", "sh", "-c", line, address("postgres"))
     left = "select count(*) from pg_stat_activity where backend_type = 'client backend'"
-    line = f"PGPASSWORD=$POSTGRES_PASSWORD psql --host=$0 --username=postgres --tuples-only --command=\"{left}\""
+    line = f'PGPASSWORD=$POSTGRES_PASSWORD psql --host=$0 --username=postgres --tuples-only --command="{left}"'
     assert int(inside("postgres-0", "sh", "-c", line, address("postgres"))) == 1, "no connection is held open"
 
 
