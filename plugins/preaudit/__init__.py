@@ -20,7 +20,7 @@ from preaudit.subjects.lens import Lens
 from preaudit.subjects.objects import Namespace, Service, ServiceAccount
 from preaudit.subjects.owners import WORKLOAD_SOURCES
 from preaudit.subjects.rbac import Binding, Grant, Role, Rule
-from preaudit.subjects.sharing import key_sharers
+from preaudit.subjects.sharing import ServedKey
 from preaudit.subjects.stored_certificate import StoredCertificates
 from preaudit.subjects.workload import Container, Pod, Workload
 
@@ -52,11 +52,11 @@ __all__ = [
     "Role",
     "Rule",
     "Scheduler",
+    "ServedKey",
     "Service",
     "ServiceAccount",
     "StoredCertificates",
     "Workload",
-    "key_sharers",
     "parameter",
     "requirement",
 ]

@@ -199,8 +199,8 @@ def test_a_key_is_in_one_place_only_where_all_were_seen(hidden, tmp_path):
     chain = {"certificates": ["".join(stored["web"].split())], "paths": []}
     seen = {**PLACE, "tls": {"offers": [], "chains": [chain], "chains_complete": True}}
     other = {**PLACE, "owner": "api", "namespace": "pay"} | hidden
-    found = {one.namespace: one.verdict for one in judged("TLS-414", tmp_path, [seen, other])}
-    assert found["shop"] is Verdict.UNKNOWN
+    (found,) = judged("TLS-414", tmp_path, [seen, other])
+    assert (found.verdict, found.subject) == (Verdict.UNKNOWN, None)
 
 
 def judged(requirement: str, folder, specs):

@@ -15,6 +15,7 @@ from preaudit.subjects import (
     kubelet,
     objects,
     rbac,
+    sharing,
     stored_certificate,
     workload,
 )
@@ -172,6 +173,14 @@ SUBJECTS: dict[str, SubjectKind] = {
             cluster_sources=("nodes", kubelet.SOURCE),
             must_exist=True,
             ask="the kubelets' running configuration (/configz of every node)",
+        ),
+        SubjectKind(
+            name="served_key",
+            type=sharing.ServedKey,
+            population="every private key that serves several namespaces or nodes, and all others together",
+            enumerate=sharing.served_keys,
+            cluster_sources=ENDPOINTS,
+            places=sharing.key_places,
         ),
         SubjectKind(
             name="stored_certificates",

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from preaudit.endpoint import Endpoint as Seen
 from preaudit.endpoint import Tls
 from preaudit.errors import NotObservable
-from preaudit.snapshot import EVERYWHERE
+from preaudit.source import ENDPOINTS
 from preaudit.subjects.chain import presented
 from preaudit.subjects.coverage import missing_anywhere
-from preaudit.subjects.endpoint import Endpoint, by_place
+from preaudit.subjects.endpoint import by_place
+from preaudit.subjects.estate import CLUSTER, Estate
+from preaudit.subjects.lens import ReadLog
+from preaudit.subjects.ref import Subject
+
+OTHERS = "others"
+_BEFORE_OTHERS = frozenset({"Ingress", "Gateway", "HTTPRoute", "TLSRoute", "Service", "Target"})
+"""What stands before endpoints of others and shows their certificates."""
+_PLATFORM = frozenset({"apiserver", "kube-system"})
+_NAMED = 12
 
 
 def party(seen: Seen) -> str:
@@ -56,25 +66,63 @@ class Keys:
                     self.unseen.append(NotObservable(f"the key of {one.name}", key.why))
 
 
-def key_sharers(endpoint: Endpoint, left_out: frozenset[str]) -> list[str]:
-    """Endpoints of other namespaces and nodes that have one of an endpoint's private keys; logged.
+class ServedKey:
+    """One private key that serves in several places, or all keys that do not.
 
-    Args:
-        endpoint: whose keys are looked for.
-        left_out: kinds of owners that only stand before the endpoints of others.
+    Attributes:
+        places: the endpoints that have it.
+        log: what a check read.
+        ref: the key as a record names it, by the beginning of its hash; "others" for the rest.
+        platform: all of its endpoints belong to the cluster.
+    """
+
+    __slots__ = ("log", "places", "platform", "ref", "source")
+
+    def __init__(self, name: str, places: Iterable[str], *, platform: bool) -> None:
+        self.source = ENDPOINTS[0]
+        self.places = tuple(sorted(places))
+        self.platform = platform
+        self.ref = Subject(kind="Key", name=name, api_version="preaudit/v1")
+        self.log = ReadLog()
+
+    @property
+    def digest(self) -> str:
+        """Sha256 over the key's name and its places."""
+        return hashlib.sha256("\n".join((self.ref.name, *self.places)).encode()).hexdigest()
+
+    @property
+    def is_shared(self) -> bool:
+        """It serves in several places; logged."""
+        self.log.entries.append(("places", "places", list(self.places[:_NAMED])))
+        return self.ref.name != OTHERS
+
+
+def served_keys(estate: Estate, namespace: str) -> Iterator[ServedKey]:
+    """Every key that serves several namespaces or nodes, and one subject for all others.
+
+    What only stands before endpoints of others (an Ingress, a Service) shows their certificates, and is left out.
 
     Raises:
-        NotObservable: none was found, and the keys of all endpoints were not seen: the other may be among the rest.
+        NotObservable: after the shared ones, where not every endpoint's key was seen: others may share one with those.
     """
-    estate = endpoint.estate
+    del namespace  # keys are compared across the whole estate
+    keys = Keys((seen for several in by_place(estate).values() for _, seen in several), _BEFORE_OTHERS)
+    unseen = [*keys.unseen, *(NotObservable(what, why) for what, why in missing_anywhere(estate))]
+    alone: list[str] = []
+    for key, places in sorted(keys.places.items()):
+        if len({party for party, _ in places}) > 1:
+            platform = all(party in _PLATFORM or party.startswith("Node ") for party, _ in places)
+            yield ServedKey(key[:16], (name for _, name in places), platform=platform)
+        else:
+            alone += [name for _, name in places]
+    if unseen:
+        more = f" (and {len(unseen) - 1} more endpoints)" if len(unseen) > 1 else ""
+        raise NotObservable(unseen[0].what, unseen[0].why + more)
+    if alone:
+        yield ServedKey(OTHERS, alone, platform=False)
 
-    def made() -> Iterator[Keys]:
-        keys = Keys((seen for several in by_place(estate).values() for _, seen in several), left_out)
-        keys.unseen += [NotObservable(what, why) for what, why in missing_anywhere(estate)]
-        yield keys
 
-    (keys,) = estate.kept(f"keys of endpoints without {', '.join(sorted(left_out))}", EVERYWHERE, made)
-    mine = party(endpoint.seen)
-    own = [one for one in keys_of(endpoint.tls) if isinstance(one, str)]
-    sharing = [name for key in own for other, name in keys.places.get(key, ()) if other != mine]
-    return endpoint.found("others with the same key", sharing, keys.unseen)
+def key_places(estate: Estate) -> list[str]:
+    """Keys are compared in one item, for the whole cluster."""
+    del estate
+    return [CLUSTER]
