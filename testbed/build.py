@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.layout import CACHE, COREDNS, KUBERNETES, SOURCE, TestbedError
+from testbed.layout import CACHE, CONTOUR, COREDNS, KUBERNETES, SOURCE, TestbedError
 
 GO_LIMIT = 3600  # seconds; a cold build of Kubernetes takes 6 to 10 minutes on two cores
 JOBS = 2
@@ -24,15 +25,19 @@ class Program:
         name: Name of its folder under testbed/ and of the file that is built.
         version: What it is a build of; part of the cache key.
         flags: Flags of the linker.
+        package: What is built: the folder itself, or a package of a module that its go.mod requires.
     """
 
     name: str
     version: str
     flags: tuple[str, ...] = ()
+    package: str = "."
 
 
 _VERSION = "k8s.io/component-base/version"
 _MAJOR, _MINOR, _ = KUBERNETES.removeprefix("v").split(".")
+
+CONTOUR_MODULE = "github.com/projectcontour/contour"
 
 PROGRAMS = {
     "kube": Program(
@@ -47,6 +52,7 @@ PROGRAMS = {
     "pause": Program("pause", "1"),
     "judge": Program("judge", "v0.37"),
     "server": Program("server", "1"),
+    "contour": Program("contour", CONTOUR, package=f"{CONTOUR_MODULE}/cmd/contour"),
 }
 
 
@@ -77,12 +83,25 @@ def build(name: str) -> Path:
     return target
 
 
+def module_file(name: str, module: str, path: str) -> str:
+    """Give the text of a file of a module that a program's go.mod requires.
+
+    Raises:
+        TestbedError: Go does not know the module, or has not got it.
+    """
+    command = ["go", "mod", "download", "-json", module]
+    done = subprocess.run(command, cwd=SOURCE / name, capture_output=True, timeout=GO_LIMIT, check=False)
+    if done.returncode:
+        raise TestbedError(f"go mod download {module} in {SOURCE / name} failed:\n{done.stderr.decode()[-1500:]}")
+    return Path(json.loads(done.stdout)["Dir"], path).read_text()
+
+
 def _compile(program: Program, target: Path) -> None:
     print(f"building {program.name} {program.version} (cold: minutes) ...", flush=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         made = Path(scratch, program.name)
         command = ["go", "build", "-p", str(JOBS), "-trimpath", "-buildvcs=false", "-mod=readonly"]
-        command += ["-ldflags", " ".join(("-s", "-w", *program.flags)), "-o", str(made), "."]
+        command += ["-ldflags", " ".join(("-s", "-w", *program.flags)), "-o", str(made), program.package]
         try:
             done = subprocess.run(
                 command,

@@ -61,6 +61,9 @@ _BAD = {
 _USUAL = {
     f"usual/{name}-tls": _served(name, "usual", bits=2048)
     for name in ("nginx", "go", "envoy", "redis", "postgres", "mariadb")
+} | {
+    "usual/one-example-tls": Wanted(("one.usual.example",)),
+    "usual/two-example-tls": Wanted(("two.usual.example",), bits=2048),
 }
 IDENTITIES = {"good": _GOOD, "bad": _BAD, "usual": _USUAL}
 

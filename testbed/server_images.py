@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from testbed.layers import accounts, debian, file, files, made, program, wheel
+from testbed.layout import CONTOUR
 from testbed.oci import Entry, Image, Settings, image
 
 NGINX_USER, REDIS_USER, MYSQL_USER, APP_USER = 101, 998, 997, 1000
@@ -13,7 +14,7 @@ PACKAGES = "/usr/lib/python3/dist-packages"
 
 def images() -> list[Image]:
     """Give all of them."""
-    return [nginx(), redis(), mariadb(), envoy(), server(), python(), gnutls()]
+    return [nginx(), redis(), mariadb(), envoy(), server(), python(), gnutls(), contour()]
 
 
 def nginx() -> Image:
@@ -91,3 +92,10 @@ def gnutls() -> Image:
     root = debian("gnutls", ("gnutls-bin",), "extract")
     layers = (root, files("gnutls", accounts("app", APP_USER)))
     return image("gnutls", "3.7", layers, Settings(entrypoint=("/usr/bin/gnutls-serv",), user=str(APP_USER)))
+
+
+def contour() -> Image:
+    """Give the ingress controller Contour, which tells an Envoy beside it what to serve."""
+    layers = (program("contour"), files("contour", accounts("app", APP_USER)))
+    settings = Settings(entrypoint=("/usr/local/bin/contour",), user=str(APP_USER))
+    return image("contour", CONTOUR.removeprefix("v"), layers, settings)
