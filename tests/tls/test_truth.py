@@ -10,7 +10,6 @@ from tests.tls.zoo import LIBRARIES, known
 _UNFINISHED = "without certificate: inconclusive"
 _OLD = "no client of today completes a handshake with what it offers, so it is not known what comes of one"
 _GROUPS = "the survey has no key exchange in these groups, and TLS 1.3 shows certificates only to who has"
-_CURVE = "an ECDSA certificate's curve must be on offer each time, so it cannot be seen what is taken without it"
 EXPLAINED: dict[tuple[str, str], str] = {
     **{(name, _UNFINISHED): _OLD for name in (
         "tlslite-sslv3-rc4", "tlslite-sslv3-to-tls12", "tlslite-sslv3-dhe", "tlslite-rc4", "tlslite-3des", "tlslite-null", "tlslite-dh-512",
@@ -18,7 +17,6 @@ EXPLAINED: dict[tuple[str, str], str] = {
         "s_server-curve-secp224r1", "s_server-curve-secp256k1", "s_server-null", "s_server-psk", "python-ssl-null")},
     **{(name, words): _GROUPS for name in ("node-hybrids-only", "node-mlkem-only", "gnutls-tls13-ffdhe", "s_server-ffdhe")
        for words in ("client_certificate: None", _UNFINISHED, "certificate rsa: not seen")},
-    ("nginx-p384", "TLSv1.2 groups: not complete"): _CURVE,
     ("tlslite-ecdh-anonymous", "TLSv1.2 groups: not complete"): "where it knows none of the curves tlslite closes, and that is no refusal",
 }  # fmt: skip
 """(server, beginning of the sentence): why the survey rightly says otherwise. An entry that is not needed is red."""

@@ -48,6 +48,8 @@ def find_places(snapshot: Snapshot, api_url: str, resolve: Resolve = resolved) -
     gaps = dict(_gaps(snapshot, estate))
     pods = RunningPods(estate)
     nodes = {one.node: one.address for one in node_places(estate) if not one.refused}
+    # Who may not read nodes still learns from the pods where they run.
+    nodes = {**{one.node: one.host for one in pods.all if one.node and one.host}, **nodes}
     scoped = snapshot.collection.scope_namespaces is not None
     trusted = bundles(estate)
     places: list[Place] = []

@@ -27,6 +27,7 @@ class PodPlace:
         owner: name of that controller.
         addresses: as its status names them.
         node: the node that runs it.
+        host: the node's address, as the pod's status names it, "" where it does not.
         on_host: it shares the node's network, so its address is the node's.
         spec: its (redacted) spec.
         labels: its labels.
@@ -38,6 +39,7 @@ class PodPlace:
     owner: str
     addresses: tuple[str, ...]
     node: str
+    host: str
     on_host: bool
     spec: dict[str, Any]
     labels: dict[str, Any]
@@ -83,7 +85,8 @@ class RunningPods:
             if stored.phase != _RUNNING:
                 continue
             spec, owner = stored.spec_value(), self._estate.owners.top(stored)
-            addresses = _pod_ips(stored.status_value())
+            status = stored.status_value()
+            addresses, host = _pod_ips(status), status.get("hostIP")
             on_host = spec.get("hostNetwork") is True
             node = spec.get("nodeName")
             node = node if isinstance(node, str) else ""
@@ -94,6 +97,7 @@ class RunningPods:
             yield PodPlace(
                 name=stored.metadata.name, namespace=stored.metadata.namespace, owner_kind=owner.ref.kind,
                 owner=owner.ref.name, addresses=addresses, node=node, on_host=on_host, spec=spec,
+                host=host if isinstance(host, str) and not never_dialled(host) else "",
                 labels=labels if isinstance(labels, dict) else {},
             )  # fmt: skip
 
@@ -119,7 +123,8 @@ def container_places(pods: RunningPods, node_addresses: dict[str, str]) -> Itera
                 yield pod_place(pod, port, said, hint=hints.get(port) or hints.get(label) or _hint_of(label))
                 host = entry.get("hostPort")
                 if _is_port(host) and not pod.on_host:
-                    yield _host_place(pod, host, node_addresses.get(pod.node, ""), f"hostPort {host} of {said}")
+                    address = node_addresses.get(pod.node, "") or pod.host
+                    yield _host_place(pod, host, address, f"hostPort {host} of {said}")
 
 
 def pod_place(pod: PodPlace, port: int, said: str, **more: Any) -> Place:
@@ -133,7 +138,7 @@ def pod_place(pod: PodPlace, port: int, said: str, **more: Any) -> Place:
 
 
 def _host_place(pod: PodPlace, port: int, address: str, said: str) -> Place:
-    refused = never_dialled(address) if address else "the pod's node names no InternalIP"
+    refused = never_dialled(address) if address else "no address of the pod's node is known"
     return Place(
         owner_kind=pod.owner_kind, owner=pod.owner, namespace=pod.namespace, address=address, port=port,
         declared=(said,), node=pod.node, exposure="external", served=True, refused=refused,

@@ -133,9 +133,10 @@ class _Service:
         for port in self.ports():
             more = {**common, "hint": hint_of(port)}
             node_port = port.get("nodePort")
-            if isinstance(node_port, int) and 0 < node_port < 65536 and node_addresses:
-                node, address = min(node_addresses.items())
-                yield Place(**more, address=address, port=node_port, node=node, refused=never_dialled(address),
+            if isinstance(node_port, int) and 0 < node_port < 65536:
+                node, address = min(node_addresses.items()) if node_addresses else ("", "")
+                refused = never_dialled(address) if address else "no address of a node is known"
+                yield Place(**more, address=address, port=node_port, node=node, refused=refused,
                             declared=(f"{self.said(port)} nodePort {node_port}",))  # fmt: skip
             number = port.get("port")
             if not isinstance(number, int) or not 0 < number < 65536:

@@ -78,8 +78,10 @@ def find_groups(steady: Steady, version: int, swept: Swept, *, small: bool = Fal
             continue
         if reply.group in needed:
             found += [reply.group] if reply.group not in found else []
-            if swept.first_group:
-                break  # it came last on offer, so it has none of the others
+            # It came last on offer: a server that takes the first one has none of the others. And where each client
+            # has to offer that curve, and then gets it, no other can ever be agreed on.
+            if swept.first_group or isinstance(_insist(steady, version, swept.shape, suites, rest, ()), Declined):
+                break
             cause = "the curve of its ECDSA certificate must be on offer each time, and it prefers that one"
         else:
             cause = "it picks groups that were not offered"
