@@ -5,7 +5,9 @@ The names here are what a suite needs; everything else is internal. PYTEST_DONT_
 
 from preaudit.endpoint import Page
 from preaudit.errors import NotObservable
+from preaudit.manner import ACCOUNTS, DEBUG_PATHS
 from preaudit.parameter import Policy, parameter
+from preaudit.passwords import account_names
 from preaudit.requirement import requirement
 from preaudit.subjects.certificate import Certificate
 from preaudit.subjects.chain import Presented
@@ -15,6 +17,7 @@ from preaudit.subjects.component_endpoint import ClosedPort, ComponentEndpoint
 from preaudit.subjects.coverage import EndpointCoverage
 from preaudit.subjects.endpoint import Endpoint
 from preaudit.subjects.estate import BINDINGS
+from preaudit.subjects.hostports import HostPorts
 from preaudit.subjects.kubelet import Kubelet
 from preaudit.subjects.lens import Lens
 from preaudit.subjects.objects import Namespace, Service, ServiceAccount
@@ -26,7 +29,9 @@ from preaudit.subjects.workload import Container, Pod, Workload
 
 __version__ = "0.1.0"
 __all__ = [
+    "ACCOUNTS",
     "BINDINGS",
+    "DEBUG_PATHS",
     "WORKLOAD_SOURCES",
     "ApiServer",
     "Binding",
@@ -41,6 +46,7 @@ __all__ = [
     "EndpointCoverage",
     "Etcd",
     "Grant",
+    "HostPorts",
     "Kubelet",
     "Lens",
     "Namespace",
@@ -57,6 +63,7 @@ __all__ = [
     "ServiceAccount",
     "StoredCertificates",
     "Workload",
+    "account_names",
     "parameter",
     "requirement",
 ]

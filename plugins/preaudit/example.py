@@ -21,6 +21,7 @@ from preaudit.collect.redact import Redactor
 from preaudit.endpoint import Endpoint, endpoint_line
 from preaudit.errors import UsageError
 from preaudit.evidence.record import Record, in_order
+from preaudit.hostports import HostPorts, hostports_line
 from preaudit.judge import items_of, judge
 from preaudit.parameter import Policy
 from preaudit.profile import load_profile
@@ -36,7 +37,7 @@ from preaudit.waiver import Waivers
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 """The clock of every example."""
-_ENDPOINT = "Endpoint"
+_ENDPOINT, _HOST_PORTS = "Endpoint", "HostPorts"
 _KEY = b"examples are redacted as well"
 _BY_KIND = {source.kind: source for source in SOURCES.values()}
 _CERTIFICATES = "certificates.yaml"
@@ -119,7 +120,7 @@ def write_snapshot(folder: Path, objects: Sequence[dict[str, Any]], sources: dic
     for one in objects:
         source = _BY_KIND[one["kind"]]
         metadata = one.get("metadata", {})
-        if source.kind == _ENDPOINT:
+        if source.kind in {_ENDPOINT, _HOST_PORTS}:
             namespaces |= {one["spec"]["namespace"]} if one["spec"].get("namespace") else set()
         elif source.namespaced:
             metadata.setdefault("namespace", "default")
@@ -157,6 +158,9 @@ def _write(folder: Path, name: str, objects: Sequence[dict[str, Any]], redactor:
     for one in objects:
         if one["kind"] == _ENDPOINT:
             writer.write(endpoint_line(msgspec.convert(one["spec"], Endpoint)))
+            continue
+        if one["kind"] == _HOST_PORTS:
+            writer.write(hostports_line(msgspec.convert(one["spec"], HostPorts)))
             continue
         writer.write(lines.line(lines.repaired(msgspec.Raw(msgspec.json.encode(one)))))
     return writer.close()

@@ -21,3 +21,13 @@ def protocols_with_password(seen: Endpoint) -> frozenset[str]:
     if any(map(asks_for_basic, seen.pages)):
         found.add("http")
     return frozenset(found)
+
+
+def stands_in_front(seen: Endpoint) -> bool:
+    """It leads to pods that are looked at themselves, so that a password is tried there and not here."""
+    return seen.owner_kind in {"Service", "Ingress"}
+
+
+def account_names(texts: list[str]) -> list[str]:
+    """The names of a profile's accounts ("postgresql postgres"), without their passwords."""
+    return [text.partition("/")[0].strip() for text in texts]

@@ -15,12 +15,13 @@ from preaudit.source import ENDPOINTS
 from preaudit.subjects.chain import Presented, presented
 from preaudit.subjects.ciphersuite import CipherSuite
 from preaudit.subjects.estate import CLUSTER, Estate
-from preaudit.subjects.observed import EXTERNAL, Observed
+from preaudit.subjects.observed import EXTERNAL
+from preaudit.subjects.probed import Probed
 
 _OLDEST = ("SSLv2", "SSLv3")
 
 
-class Endpoint(Observed):
+class Endpoint(Probed):
     """One endpoint that answered, and of which it is known what it speaks."""
 
     __slots__ = ()

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from preaudit.source import ENDPOINTS
+from preaudit.source import ENDPOINTS, PORTS
 from preaudit.subjects import (
     component,
     component_endpoint,
     coverage,
     endpoint,
+    hostports,
     kubelet,
     objects,
     rbac,
@@ -222,6 +223,16 @@ SUBJECTS: dict[str, SubjectKind] = {
             ask="whether anything answers on port 10255 of the nodes",
             places=component_endpoint.cluster_alone,
             missing=component_endpoint.ports_missing,
+        ),
+        SubjectKind(
+            name="host_ports",
+            type=hostports.HostPorts,
+            population="every node, and the first replica of every workload",
+            enumerate=hostports.host_ports,
+            namespace_sources=(PORTS,),
+            cluster_sources=(PORTS,),
+            places=hostports.places,
+            missing=hostports.missing,
         ),
         SubjectKind(
             name="endpoint_coverage",

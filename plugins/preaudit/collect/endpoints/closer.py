@@ -25,7 +25,7 @@ from preaudit.collect.endpoints.secured import SecuredConnection
 from preaudit.collect.endpoints.trying import try_account
 from preaudit.collect.tls.connection import Broken, Connection, Stopped, TimedOut
 from preaudit.endpoint import DebugPath, Endpoint, Fact, Tls
-from preaudit.passwords import protocols_with_password
+from preaudit.passwords import protocols_with_password, stands_in_front
 
 AT_ONCE = 16
 _SECONDS = 5.0
@@ -83,6 +83,8 @@ class Closer:
         return msgspec.structs.replace(seen, debug_paths=told)
 
     def _with_accounts(self, place: Place, seen: Endpoint, look: Look, ends: float) -> Endpoint:
+        if stands_in_front(seen):
+            return seen
         told: dict[str, Fact] = {}
         for account in self.accounts:
             if account.protocol not in protocols_with_password(seen):

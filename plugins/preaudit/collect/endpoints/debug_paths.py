@@ -23,11 +23,16 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     (r".*/\.git/HEAD", r"\A(ref: refs/|[0-9a-f]{40}\s*\Z)"),
     (r".*/\.env", r"\A\s*(#.*\n\s*)*[A-Z][A-Z0-9_]*="),
     (r".*/(api-docs|openapi\.json)", r'"(swagger|openapi)"\s*:'),
-    (r".*swagger.*", r"(?i)swagger"),
     (r".*phpinfo\.php", r"(?i)phpinfo\(\)|PHP Version"),
-    (r".*/(admin|console)/?", r"(?i)\b(admin|administration|console|dashboard)\b"),
 )
-"""What a page of a path holds, by pattern of the path; the first that fits decides."""
+"""What a page of a path holds, by pattern of the path, wherever else the server gives the same."""
+_MILD_SIGNS: tuple[tuple[str, str], ...] = (
+    (r".*swagger.*", r"(?i)swagger"),
+    (r".*/(admin|console)/?", r"(?i)\b(admin|administration|console|dashboard)\b"),
+    (r".*", r""),
+)
+"""The same for what a page that stands for all others may hold as well; of other paths nothing is known."""
+_UNCOMPARED = "what it gives for a missing page is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,12 @@ def _look(reader: Reader, host: str, path: str, missing: _Seen) -> DebugPath:
     if not 200 <= status < 300:
         return DebugPath(path=path, status=status, cause=cause if not status else "")
     alike = seen.mark == missing.mark if missing.page.status and not missing.page.cause else None
-    return DebugPath(path=path, status=status, recognised=_recognised(path, seen.body), as_missing=alike, cause=cause)
+    recognised = _holds(_SIGNS, path, seen.body)
+    if not recognised and not any(re.fullmatch(one, path) for one, _ in _SIGNS):
+        mild = _holds(_MILD_SIGNS, path, seen.body)
+        recognised = mild and alike is False
+        cause = cause or (_UNCOMPARED if mild and alike is None else "")
+    return DebugPath(path=path, status=status, recognised=recognised, as_missing=alike, cause=cause)
 
 
 def _ask(reader: Reader, ask: Ask, shown: str) -> _Seen:
@@ -78,12 +88,10 @@ def _ask(reader: Reader, ask: Ask, shown: str) -> _Seen:
     return _Seen(page, body.replace(shown.encode(), b"").strip())
 
 
-def _recognised(path: str, body: bytes) -> bool:
-    text = body[:65_536].decode("utf-8", "replace")
-    for pattern, sign in _SIGNS:
-        if re.fullmatch(pattern, path):
-            return re.search(sign, text, re.MULTILINE) is not None
-    return False
+def _holds(signs: Sequence[tuple[str, str]], path: str, body: bytes) -> bool:
+    """Whether a body has the sign of the first pattern that fits its path."""
+    sign = next((sign for pattern, sign in signs if re.fullmatch(pattern, path)), None)
+    return sign is not None and re.search(sign, body[:65_536].decode("utf-8", "replace"), re.MULTILINE) is not None
 
 
 def parse_paths(texts: list[str]) -> tuple[str, ...]:
