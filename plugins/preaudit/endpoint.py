@@ -229,6 +229,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         declared: what says that it exists ("Service shop/web port https", "containerPort 8443 of container api").
         served: something that clients rely on says so (a Service, an Ingress, a role), not a mere containerPort.
         names: the names under which clients reach it; its certificate must be good for one of them.
+        more_names: there may be further ones that nothing in the cluster tells (the DNS name of a load balancer).
         starttls: the protocol that TLS is begun in, "" for none.
         replicas: the addresses that this was seen at, sorted.
         unlooked: further replicas of it that were not looked at.
@@ -259,6 +260,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     declared: tuple[str, ...] = ()
     served: bool = False
     names: tuple[str, ...] = ()
+    more_names: bool = False
     starttls: str = ""
     replicas: tuple[Replica, ...] = ()
     unlooked: int = 0

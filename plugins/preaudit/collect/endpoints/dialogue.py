@@ -18,6 +18,9 @@ _POSTGRES_SSL = struct.pack("!II", 8, 80877103)
 _LDAP_OID = b"1.3.6.1.4.1.1466.20037"
 _LDAP_STARTTLS = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x16" + _LDAP_OID
 _MYSQL_SSL = 0x0800
+_MYSQL_ERROR, _MAX_SEQUENCE = b"\xff", 8
+_RECORDS = frozenset({20, 21, 22, 23})
+_HANDSHAKE_FAILURE = b"\x15\x03\x03\x00\x02\x02\x28"
 
 
 class NoTls(Broken):
@@ -111,6 +114,36 @@ STARTTLS: dict[str, Callable[[Connection, float], None]] = {
     "postgresql": postgresql, "mysql": mysql, "smtp": smtp, "imap": imap, "pop3": pop3, "ldap": ldap,
 }  # fmt: skip
 """How TLS is begun, by protocol; each raises `NoTls`, `OtherProtocol` or what the connection raises."""
+
+
+class RefusedInMysql:
+    """A connection on which MySQL may refuse a handshake in its own protocol, unencrypted: told as TLS's own alert.
+
+    Args:
+        inner: the connection, after SSLRequest.
+    """
+
+    def __init__(self, inner: Connection) -> None:
+        self._inner = inner
+        self._first = True
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """See `Connection.send`."""
+        self._inner.send(data, deadline)
+
+    def receive(self, limit: int, deadline: float) -> bytes:
+        """See `Connection.receive`."""
+        found = self._inner.receive(limit, deadline)
+        if self._first and found:
+            self._first = False
+            is_tls = found[0] in _RECORDS and found[1:2] == b"\x03"
+            if not is_tls and found[4:5] == _MYSQL_ERROR and found[3] <= _MAX_SEQUENCE:
+                return _HANDSHAKE_FAILURE
+        return found
+
+    def close(self) -> None:
+        """See `Connection.close`."""
+        self._inner.close()
 
 
 class Talk:

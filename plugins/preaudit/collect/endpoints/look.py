@@ -10,8 +10,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from preaudit.collect.endpoints.classify import Open, Spoken, Unopened, classify
-from preaudit.collect.endpoints.dialogue import STARTTLS
+from preaudit.collect.endpoints.dialogue import STARTTLS, RefusedInMysql
 from preaudit.collect.endpoints.pages import Ask
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.reader import PAGE_SECONDS, Reader
@@ -20,7 +22,7 @@ from preaudit.collect.tls.pace import HostGate, Pace
 from preaudit.collect.tls.registry import BEYOND_MODERN
 from preaudit.collect.tls.survey import Wanted, survey
 from preaudit.collect.tls.trust import Anchor
-from preaudit.endpoint import Endpoint, Fact, Page, Reached, Replica, Tls
+from preaudit.endpoint import Endpoint, Fact, Page, Reached, Replica, Tls, TrustPath
 
 MISSING = "/preaudit-no-such-page"
 _ROLE_PATHS = {
@@ -180,16 +182,22 @@ class Look:
                 except BaseException:
                     connection.close()
                     raise
-            return connection
+            return RefusedInMysql(connection) if spoken.starttls == "mysql" else connection
 
         wanted = Wanted()
         if spoken.protocol == "mysql":
             wanted = Wanted("verdicts", banned=BEYOND_MODERN, max_connections=MYSQL_CONNECTIONS, chains=True)
         names = dict.fromkeys((*place.anchors, *self.common))
-        return survey(
+        seen = survey(
             dial, server_name=sni(place.server_name), wanted=wanted, pace=self.gates.pace, gate=gate,
             anchors=[self.anchors[name] for name in names if name in self.anchors], stop=self.stop, deadline=ends,
         )  # fmt: skip
+        if not place.anchors or any(name in self.anchors for name in place.anchors):
+            return seen
+        # Its own anchors are not known, so that no others prove that it cannot be trusted.
+        untried = TrustPath(anchor=place.anchors[0], trusted=None, cause="it is not known; name it with --ca FILE")
+        chains = (msgspec.structs.replace(one, paths=(*one.paths, untried)) for one in seen.chains)
+        return msgspec.structs.replace(seen, chains=tuple(chains))
 
     def _endpoint(  # noqa: PLR0913 - what an endpoint is made of
         self, place: Place, *, reached: Reached, cause: str = "", spoken: Spoken | None = None,
@@ -198,7 +206,7 @@ class Look:
         return Endpoint(
             owner_kind=place.owner_kind, owner=place.owner, namespace=place.namespace, port=place.port,
             server_name=place.server_name, vantage=self.vantage.name, role=place.role, exposure=place.exposure,
-            declared=tuple(sorted(place.declared)), served=place.served, names=place.names,
+            declared=tuple(sorted(place.declared)), served=place.served, names=place.names, more_names=place.more_names,
             starttls=spoken.starttls if spoken else place.starttls,
             replicas=(Replica(address=place.address, pod=place.pod, node=place.node),) if place.address else (),
             reached=reached, cause=cause, protocol=spoken.protocol if spoken else "",

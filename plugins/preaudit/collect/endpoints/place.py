@@ -30,6 +30,7 @@ class Place:
     port: int
     server_name: str = ""
     names: tuple[str, ...] = ()
+    more_names: bool = False
     role: str = ""
     exposure: str = "cluster"
     declared: tuple[str, ...] = ()
@@ -78,6 +79,7 @@ def united(first: Place, second: Place) -> Place:
     return replace(
         first,
         names=tuple(dict.fromkeys((*first.names, *second.names))),
+        more_names=first.more_names or second.more_names,
         role=first.role or second.role,
         exposure=min(first.exposure, second.exposure, key=_EXPOSURES.index),
         declared=tuple(dict.fromkeys((*first.declared, *second.declared))),

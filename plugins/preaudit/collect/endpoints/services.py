@@ -136,7 +136,8 @@ class _Service:
             if isinstance(node_port, int) and 0 < node_port < 65536:
                 node, address = min(node_addresses.items()) if node_addresses else ("", "")
                 refused = never_dialled(address) if address else "no address of a node is known"
-                yield Place(**more, address=address, port=node_port, node=node, refused=refused,
+                yield Place(**more, address=address, port=node_port, node=node, refused=refused, more_names=True,
+                            names=(address,) if address else (),
                             declared=(f"{self.said(port)} nodePort {node_port}",))  # fmt: skip
             number = port.get("port")
             if not isinstance(number, int) or not 0 < number < 65536:
@@ -145,7 +146,8 @@ class _Service:
                 if isinstance(balancer, Gap):
                     yield balancer
                     continue
-                yield Place(**more, address=balancer, port=number, refused=never_dialled(balancer),
+                yield Place(**more, address=balancer, port=number, refused=never_dialled(balancer), more_names=True,
+                            names=(balancer,),
                             declared=(f"{self.said(port)} load balancer",))  # fmt: skip
             planted = self.spec.get("externalIPs")
             for one in planted if isinstance(planted, list) else []:
