@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from preaudit.evidence.manifest import Manifest
     from preaudit.evidence.record import Record
+    from preaudit.render.endpoints import EndpointLine
     from preaudit.render.unseen import Unseen
 
 _Told = tuple[tuple[str, str], ...]
@@ -34,8 +35,14 @@ _MOST_READS = 3_000
 _MOST_CAUSES = 200
 
 
-def render_html(
-    records: Sequence[Record], manifest: Manifest, *, reports: Path, summary: Summary | None = None
+def render_html(  # noqa: PLR0913 - each is said by name
+    records: Sequence[Record],
+    manifest: Manifest,
+    *,
+    reports: Path,
+    summary: Summary | None = None,
+    endpoints: Sequence[EndpointLine] = (),
+    endpoint_count: int = 0,
 ) -> bytes:
     """The report as UTF-8.
 
@@ -44,6 +51,8 @@ def render_html(
         manifest: its manifest.
         reports: the folder that holds ``html/`` with the templates, the style sheet and the script.
         summary: their summary, where it was made before.
+        endpoints: those that the report lists.
+        endpoint_count: how many there are in all.
 
     Raises:
         UsageError: the manifest did not count these records.
@@ -77,6 +86,8 @@ def render_html(
         bar_segments=_bar,
         plural=plural,
         local_time=_local_time,
+        endpoints=endpoints,
+        endpoint_count=endpoint_count,
     )
     return b"".join(encoded(stream))
 

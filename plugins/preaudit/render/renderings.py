@@ -13,6 +13,7 @@ from preaudit.evidence.manifest import Manifest, with_files
 from preaudit.evidence.record import Record
 from preaudit.render.controls import render_controls
 from preaudit.render.csvfile import render_csv
+from preaudit.render.endpoints import endpoint_lines
 from preaudit.render.hdf import render_hdf
 from preaudit.render.html import render_html
 from preaudit.render.inventory import Mask, endpoints_of, render_certificates, render_protocols, stored_of
@@ -80,7 +81,11 @@ def told_of(
 
 
 def _html(told: Told, stream: IO[bytes]) -> None:
-    stream.write(render_html(told.records, told.manifest, reports=told.reports, summary=told.summary))
+    lines = endpoint_lines(told.endpoints, parse_time(told.manifest.now), told.mask)
+    stream.write(render_html(
+        told.records, told.manifest, reports=told.reports, summary=told.summary, endpoints=lines,
+        endpoint_count=len(told.endpoints),
+    ))  # fmt: skip
 
 
 def _junit(told: Told, stream: IO[bytes]) -> None:
