@@ -14,7 +14,7 @@ from preaudit.subjects.certificate import certificate
 MOST = 1_000
 """Lines in the report; protocols.csv has all."""
 _STATES = {
-    Reached.OPEN: "answers", Reached.CLOSED: "refused", Reached.UNREACHABLE: "no answer",
+    Reached.OPEN: "answers", Reached.CLOSED: "closed", Reached.UNREACHABLE: "no answer",
     Reached.NOT_DIALLED: "not dialled",
 }  # fmt: skip
 
