@@ -57,11 +57,13 @@ def new_key(bits: int = 0) -> Key:
 
 
 class Authority:
-    """A CA of one deployment; `conforming` is false for one that lacks what RFC 5280 asks."""
+    """A CA of one deployment; `conforming` is false for one that lacks what RFC 5280 asks, `ends` is in days."""
 
-    def __init__(self, name: str, now: dt.datetime, *, bits: int = 0, conforming: bool = True) -> None:
+    def __init__(
+        self, name: str, now: dt.datetime, *, bits: int = 0, conforming: bool = True, ends: float = AUTHORITY_DAYS
+    ) -> None:
         self.name, self.now, self.key = _named(name), now, new_key(bits)
-        builder = _builder(self.name, self.name, self.key, now - 2 * DAY, now + AUTHORITY_DAYS * DAY)
+        builder = _builder(self.name, self.name, self.key, now - 200 * DAY, now + ends * DAY)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=conforming)
         if conforming:
             builder = builder.add_extension(_usage(ca=True), critical=True)

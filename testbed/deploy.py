@@ -44,7 +44,7 @@ def manifests(variant: str) -> str:
         text = text.replace(f"{name}@digest", pinned)
     if variant == "usual":  # the ingress controller's own kinds come first
         text = module_file("contour", CONTOUR_MODULE, "examples/contour/01-crds.yaml") + "\n---\n" + text
-    return text.replace(identities.CA_MARK, identities.authority_base64(variant))
+    return identities.with_bundles(variant, text)
 
 
 def deploy(variant: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
+import re
 import time
 
 from testbed.api import Object
@@ -13,8 +14,8 @@ from testbed.layout import STATE
 
 FOLDER = STATE / "product"
 FRESH = 20 * 3600  # seconds; the shortest certificate lives for three days, and is renewed before a day is over
-CA_MARK = "@ca-bundle"
-"""Stands in manifests for the variant's CA, in base64, as a webhook's caBundle wants it."""
+_MARK = re.compile("@ca-bundle(?:/([a-z]+))?")
+"""Stands in manifests for a CA in base64, as a webhook's caBundle wants it: the variant's own, or one by name."""
 
 
 def _served(service: str, namespace: str, **more: float) -> Wanted:
@@ -95,16 +96,19 @@ def forget(variant: str) -> None:
 
 def authority_file(variant: str) -> str:
     """Give the path of a file with a variant's CA, as an auditor gets it from the customer (``--ca``)."""
-    (bundle, *_) = [one["data"]["ca.crt"] for one in objects(variant) if one["kind"] == "ConfigMap"]
     path = FOLDER / f"{variant}-ca.crt"
-    path.write_text(bundle)
+    path.write_text(_bundles(variant)["ca.crt"])
     return str(path)
 
 
-def authority_base64(variant: str) -> str:
-    """Give a variant's CA as a caBundle."""
-    (bundle, *_) = [one["data"]["ca.crt"] for one in objects(variant) if one["kind"] == "ConfigMap"]
-    return base64.b64encode(bundle.encode()).decode()
+def with_bundles(variant: str, text: str) -> str:
+    """Give manifests with CAs in the place of their marks."""
+    known = _bundles(variant)
+    return _MARK.sub(lambda mark: base64.b64encode(known[f"{mark[1] or 'ca'}.crt"].encode()).decode(), text)
+
+
+def _bundles(variant: str) -> dict[str, str]:
+    return next(dict(one["data"]) for one in objects(variant) if one["kind"] == "ConfigMap")
 
 
 def _made(variant: str) -> list[Object]:
@@ -114,6 +118,11 @@ def _made(variant: str) -> list[Object]:
     bits = 0 if variant == "good" else 2048
     ca, other = Authority(f"{variant} shop CA", now, bits=bits), Authority("CA of somebody", now, bits=bits)
     odd = Authority("CA without key usage", now, bits=bits, conforming=False)
+    forgotten = {
+        "expired": Authority("CA of last year", now, ends=-10),
+        "soon": Authority("CA that ends", now, ends=3),
+        "small": Authority("CA of long ago", now, bits=1024),
+    }
     by_issuer = {"ca": ca, "self": ca, "other": other, "odd": odd}
     pairs: dict[int, Pair] = {}
     made: list[Object] = []
@@ -126,6 +135,8 @@ def _made(variant: str) -> list[Object]:
         made.append({**secret, "metadata": metadata, "stringData": data})
     for namespace in sorted({place.partition("/")[0] for place in wanted}):
         metadata = {"name": "ca", "namespace": namespace}
-        bundle = ca.pem + (odd.pem if variant == "bad" else "")
-        made.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": bundle}})
+        data = {"ca.crt": ca.pem}
+        if variant == "bad":
+            data = {"ca.crt": ca.pem + odd.pem, **{f"{name}.crt": one.pem for name, one in forgotten.items()}}
+        made.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
     return made

@@ -54,6 +54,7 @@ class Run:
         for record in self.records:
             subject = record["subject"] or {"kind": "", "name": ""}
             ours = subject["name"].startswith(f"{mine[0]}-") and record["namespace"] == "cluster"
+            ours = ours or (subject["kind"] == "Key" and f"{mine[0]}/" in record["reason"])
             if ours or record["namespace"] in mine:
                 found.append(row(record))
         return sorted(found)
@@ -72,6 +73,8 @@ def records(pack):
 def row(record):
     subject = record["subject"] or {"kind": "", "name": ""}
     name = f"{subject['kind']}/{subject['name']}".strip("/") or "-"
+    if subject["kind"] == "Key":  # named by its hash, and made anew each time
+        name = "Key"
     part = subject.get("within") or "-"
     return "\t".join((record["requirement"], record["namespace"], name, part, record["verdict"]))
 

@@ -70,7 +70,8 @@ def test_rights_in_three_namespaces_give_their_verdicts(vendor, preaudit, tmp_pa
     scope, options = vendor
     done = preaudit("run", *options, *scope, "--out", tmp_path / "pack")
     found, told = records(tmp_path / "pack"), manifest(tmp_path / "pack")
-    assert {one["namespace"] for one in found} == set(deploy.NAMESPACES["good"])
+    # A key that two namespaces share is told of once for all that was looked at.
+    assert {one["namespace"] for one in found if one["requirement"] != "TLS-414"} == set(deploy.NAMESPACES["good"])
     areas = Counter((one["area"], one["verdict"]) for one in found)
     # What the table of the product has, less its three cluster-wide subjects, and with the auditor's own two bindings.
     table = [line.split("\t") for line in (TABLES / "good.tsv").read_text().splitlines()]
