@@ -1,4 +1,4 @@
-"""The image of the probe pod (``--active in-cluster``), made from the wheel of this checkout: ``python -m testbed.probe_image``."""
+"""The image of the probe pod (``--active in-cluster``), from this checkout: ``python -m testbed.probe_image``."""
 
 from __future__ import annotations
 
