@@ -23,6 +23,7 @@ from preaudit.subjects.lens import Lens
 from preaudit.subjects.objects import Namespace, Service, ServiceAccount
 from preaudit.subjects.owners import WORKLOAD_SOURCES
 from preaudit.subjects.rbac import Binding, Grant, Role, Rule
+from preaudit.subjects.reachability import IsolatedPod, MetadataAddress, SidecarPort
 from preaudit.subjects.sharing import ServedKey
 from preaudit.subjects.stored_certificate import StoredCertificates
 from preaudit.subjects.workload import Container, Pod, Workload
@@ -47,8 +48,10 @@ __all__ = [
     "Etcd",
     "Grant",
     "HostPorts",
+    "IsolatedPod",
     "Kubelet",
     "Lens",
+    "MetadataAddress",
     "Namespace",
     "NotObservable",
     "Page",
@@ -61,6 +64,7 @@ __all__ = [
     "ServedKey",
     "Service",
     "ServiceAccount",
+    "SidecarPort",
     "StoredCertificates",
     "Workload",
     "account_names",

@@ -6,7 +6,7 @@ of kind ``Example`` may change the profile's values (``parameters``) or how a so
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from preaudit.hostports import HostPorts, hostports_line
 from preaudit.judge import items_of, judge
 from preaudit.parameter import Policy
 from preaudit.profile import load_profile
+from preaudit.reachability import Reachability, reachability_line
 from preaudit.requirement import Requirement
 from preaudit.rules import Rules
 from preaudit.snapshot import Collection, Snapshot, SourceStatus, SourceWriter, Status, StoredFile, write_collection
@@ -37,7 +38,13 @@ from preaudit.waiver import Waivers
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 """The clock of every example."""
-_ENDPOINT, _HOST_PORTS = "Endpoint", "HostPorts"
+_ENDPOINT = "Endpoint"
+_OBSERVED: dict[str, Callable[[Any], bytes]] = {
+    _ENDPOINT: lambda spec: endpoint_line(msgspec.convert(spec, Endpoint)),
+    "HostPorts": lambda spec: hostports_line(msgspec.convert(spec, HostPorts)),
+    "Reachability": lambda spec: reachability_line(msgspec.convert(spec, Reachability)),
+}
+"""What no API server has, but a look of ours: the stored line of its spec, by kind."""
 _KEY = b"examples are redacted as well"
 _BY_KIND = {source.kind: source for source in SOURCES.values()}
 _CERTIFICATES = "certificates.yaml"
@@ -120,7 +127,7 @@ def write_snapshot(folder: Path, objects: Sequence[dict[str, Any]], sources: dic
     for one in objects:
         source = _BY_KIND[one["kind"]]
         metadata = one.get("metadata", {})
-        if source.kind in {_ENDPOINT, _HOST_PORTS}:
+        if source.kind in _OBSERVED:
             namespaces |= {one["spec"]["namespace"]} if one["spec"].get("namespace") else set()
         elif source.namespaced:
             metadata.setdefault("namespace", "default")
@@ -156,11 +163,8 @@ def write_snapshot(folder: Path, objects: Sequence[dict[str, Any]], sources: dic
 def _write(folder: Path, name: str, objects: Sequence[dict[str, Any]], redactor: Redactor) -> StoredFile:
     lines, writer = Lines(SOURCES[name], redactor), SourceWriter(folder, name)
     for one in objects:
-        if one["kind"] == _ENDPOINT:
-            writer.write(endpoint_line(msgspec.convert(one["spec"], Endpoint)))
-            continue
-        if one["kind"] == _HOST_PORTS:
-            writer.write(hostports_line(msgspec.convert(one["spec"], HostPorts)))
+        if one["kind"] in _OBSERVED:
+            writer.write(_OBSERVED[one["kind"]](one["spec"]))
             continue
         writer.write(lines.line(lines.repaired(msgspec.Raw(msgspec.json.encode(one)))))
     return writer.close()

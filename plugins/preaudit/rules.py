@@ -11,6 +11,7 @@ import msgspec
 from preaudit.attestation import Attestations, Attested
 from preaudit.manner import MANNER
 from preaudit.parameter import Parameter, Policy, parameter
+from preaudit.probe.parameters import PROBE
 from preaudit.profile import Profile
 from preaudit.requirement import Requirement
 from preaudit.snapshot import Collection, parse_time
@@ -47,7 +48,7 @@ EXEMPT = parameter(
     "pod_security.exempt", Exemptions, meaning="Pods that the cluster exempts from its Pod Security level."
 )
 CORE: dict[str, Parameter[Any]] = {
-    one.name: one for one in (PLATFORM_NAMESPACES, PLATFORM_LEVEL, MAX_AGE, RETENTION, EXEMPT, *MANNER)
+    one.name: one for one in (PLATFORM_NAMESPACES, PLATFORM_LEVEL, MAX_AGE, RETENTION, EXEMPT, *MANNER, *PROBE)
 }
 """Parameters that belong to no suite."""
 _LEVELS = (Level.INFO, Level.WARN, Level.FAIL)

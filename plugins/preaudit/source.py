@@ -112,6 +112,7 @@ SOURCES: dict[str, Source] = {
                namespaced=False, keep=("spec", "status")),
         Source("endpoints/connect", ("v1",), "Endpoint", needs=_PLACES),
         Source("endpoints/ports", ("v1",), "HostPorts", needs=_PLACES),
+        Source("endpoints/in-cluster", ("v1",), "Reachability", needs=(*_PLACES, "networkpolicies.networking.k8s.io")),
         Source("nodes/configz", ("v1",), "KubeletConfiguration", namespaced=False, keep=("config",), needs=("nodes",)),
     )
 }  # fmt: skip
@@ -121,7 +122,8 @@ PROBED = frozenset(name for name in SOURCES if "/" in name)
 ENDPOINTS = ("endpoints/connect",)
 """Sources of endpoints, one for each way to look at them."""
 PORTS = "endpoints/ports"
-DIALLED = (*ENDPOINTS, PORTS)
+IN_CLUSTER = "endpoints/in-cluster"
+DIALLED = (*ENDPOINTS, PORTS, IN_CLUSTER)
 """Sources that no right of the API server's gives."""
 
 

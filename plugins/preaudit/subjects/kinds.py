@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from preaudit.source import ENDPOINTS, PORTS
+from preaudit.source import ENDPOINTS, IN_CLUSTER, PORTS
 from preaudit.subjects import (
     component,
     component_endpoint,
@@ -16,6 +16,7 @@ from preaudit.subjects import (
     kubelet,
     objects,
     rbac,
+    reachability,
     sharing,
     stored_certificate,
     workload,
@@ -91,6 +92,15 @@ def _component(name: str, kind: type[component.Component], whose: str) -> Subjec
         must_exist=True,
         ask=ask,
     )
+
+
+def _asked_inside(name: str, kind: type[reachability.Asked], population: str) -> SubjectKind:
+    """A subject kind that the probe pod asked about."""
+    return SubjectKind(
+        name=name, type=kind, population=population, enumerate=reachability.asked(kind),
+        namespace_sources=(IN_CLUSTER,), cluster_sources=(IN_CLUSTER,), places=reachability.places(kind),
+        missing=reachability.missing(kind),
+    )  # fmt: skip
 
 
 SUBJECTS: dict[str, SubjectKind] = {
@@ -234,6 +244,9 @@ SUBJECTS: dict[str, SubjectKind] = {
             places=hostports.places,
             missing=hostports.missing,
         ),
+        _asked_inside("isolated_pod", reachability.IsolatedPod, "a sample of the pods that network policies isolate"),
+        _asked_inside("metadata_address", reachability.MetadataAddress, "the addresses of a cloud's metadata"),
+        _asked_inside("sidecar_port", reachability.SidecarPort, "every declared port behind a sidecar that ends TLS"),
         SubjectKind(
             name="endpoint_coverage",
             type=coverage.EndpointCoverage,
