@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,19 +12,6 @@ from preaudit.endpoint import Answer
 from tests.tls.comparing import falsely_good
 from tests.tls.look import look_through
 from tests.tls.proxies import FAULTS
-
-THREADS = 32
-
-
-@pytest.fixture(scope="module")
-def spoiled(zoo, surveys, told):
-    """What is seen of every server through every fault; faults side by side, as most of the time is waiting."""
-    began = time.monotonic()
-    pairs = [(name, fault) for name in surveys for fault in FAULTS]
-    with ThreadPoolExecutor(THREADS) as pool:
-        seen = dict(zip(pairs, pool.map(lambda pair: look_through(zoo, *pair), pairs), strict=True))
-    told[f"{len(pairs)} combinations of {len(surveys)} servers and {len(FAULTS)} faults"] = time.monotonic() - began
-    return seen
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda one: one.name.replace(" ", "-"))
