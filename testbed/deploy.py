@@ -42,8 +42,6 @@ def manifests(variant: str) -> str:
     text = "\n---\n".join((namespaces, *made, *others))
     for name, pinned in json.loads(known.read_text()).items():
         text = text.replace(f"{name}@digest", pinned)
-    if variant == "usual":  # the ingress controller's own kinds come first
-        text = module_file("contour", CONTOUR_MODULE, "examples/contour/01-crds.yaml") + "\n---\n" + text
     return identities.with_bundles(variant, text)
 
 
@@ -56,6 +54,9 @@ def deploy(variant: str) -> None:
     known = STATE / "images.json"
     if known.exists():
         known.write_text(json.dumps(registry.fill()))  # the cluster may have come up before an image was changed
+    if variant == "usual":  # the ingress controller's own kinds come first
+        kinds = module_file("contour", CONTOUR_MODULE, "examples/contour/01-crds.yaml")
+        kubectl(["apply", "-f", "-"], kinds, APPLY_LIMIT)
     text = manifests(variant)
     kubectl(["apply", "-f", "-"], text, APPLY_LIMIT)
     api = Api(administrator())
@@ -75,7 +76,10 @@ def deploy(variant: str) -> None:
 
 
 def undeploy(variant: str) -> None:
-    """Delete a variant and wait until it is gone; one that is not there is no error."""
+    """Delete a variant and wait until it is gone; one that is not there is no error.
+
+    The kinds of the ingress controller stay: to take kinds away while namespaces are being emptied holds those up.
+    """
     words = ["delete", "--ignore-not-found", f"--timeout={DELETE_LIMIT:.0f}s", "-f", "-"]
     kubectl(words, manifests(variant), DELETE_LIMIT + 30)
     identities.forget(variant)

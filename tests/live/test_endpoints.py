@@ -75,18 +75,18 @@ def test_a_webhook_is_held_against_the_bundle_that_the_api_server_has(judged):
 
 
 @pytest.fixture(scope="module")
-def forwarded(judged, preaudit, login, tmp_path_factory):
+def forwarded(judged, preaudit, auditor, tmp_path_factory):
     """A run on the bad product with port-forward, as a user with the rights that `preflight --rbac` prints for it."""
     judged("bad")
-    config, choice = login("forwarder"), (*JUDGE, *FORWARD)
-    rbac = preaudit("preflight", *choice, *READ, "--kubeconfig", config, "--rbac")
+    choice = (*JUDGE, *FORWARD)
+    rbac = preaudit("preflight", *choice, *READ, "--kubeconfig", auditor, "--rbac")
     assert "pods/portforward" in rbac.stdout, rbac.stderr
     deploy.kubectl(["apply", "-f", "-"], rbac.stdout)
     before, pack = AUDIT_LOG.stat().st_size, tmp_path_factory.mktemp("forwarded") / "pack"
-    done = preaudit("run", *choice, *READ, *anchors("bad"), "--kubeconfig", config, "--out", pack)
+    done = preaudit("run", *choice, *READ, *anchors("bad"), "--kubeconfig", auditor, "--out", pack)
     assert done.returncode in {0, 1, 6}, done.stdout + done.stderr
-    yield Run("bad", pack, done.stdout + done.stderr, requests_since(before, "forwarder"))
-    deploy.kubectl(["delete", "--ignore-not-found", "-f", "-"], rbac.stdout)
+    yield Run("bad", pack, done.stdout + done.stderr, requests_since(before, "auditor"))
+    deploy.kubectl(["delete", "clusterrolebinding,clusterrole", "preaudit-port-forward"])
 
 
 def test_port_forward_shows_what_listens_on_a_loopback(judged, forwarded):
@@ -106,7 +106,8 @@ def test_port_forward_is_all_that_is_done_beside_reading(forwarded):
     forwards = [one for one in forwarded.requests if one.get("objectRef", {}).get("subresource") == "portforward"]
     assert {one["objectRef"]["namespace"] for one in forwards} == {"kube-system"}, "only what was not seen otherwise"
     assert {one["responseStatus"]["code"] for one in forwards} == {101}
-    created = {one["objectRef"]["resource"] for one in forwarded.requests if one["verb"] == "create" and one not in forwards}
+    mine = [one for one in forwarded.requests if one["verb"] == "create" and one not in forwards]
+    created = {one["objectRef"]["resource"] for one in mine}
     assert all(name.startswith("selfsubject") for name in created), created
 
 
