@@ -64,8 +64,9 @@ _BINDING = ("roleRef", "subjects")
 _WEBHOOKS = ("webhooks",)
 _PLACES = (
     "namespaces", "nodes", "pods", "services", "endpointslices.discovery.k8s.io", "ingresses.networking.k8s.io",
-    "replicationcontrollers", "replicasets.apps", "deployments.apps", "statefulsets.apps", "daemonsets.apps",
-    "jobs.batch", "cronjobs.batch", "validatingwebhookconfigurations.admissionregistration.k8s.io",
+    "gateways.gateway.networking.k8s.io", "replicationcontrollers", "replicasets.apps", "deployments.apps",
+    "statefulsets.apps", "daemonsets.apps", "jobs.batch", "cronjobs.batch",
+    "validatingwebhookconfigurations.admissionregistration.k8s.io",
     "mutatingwebhookconfigurations.admissionregistration.k8s.io", "apiservices.apiregistration.k8s.io",
 )  # fmt: skip
 """What tells where endpoints are, and whose they are."""
@@ -107,6 +108,8 @@ SOURCES: dict[str, Source] = {
                "MutatingWebhookConfiguration", namespaced=False, keep=_WEBHOOKS),
         Source("endpointslices.discovery.k8s.io", ("v1",), "EndpointSlice", keep=("addressType", "endpoints", "ports")),
         Source("ingresses.networking.k8s.io", ("v1",), "Ingress", keep=("spec", "status")),
+        Source("gateways.gateway.networking.k8s.io", ("v1", "v1beta1"), "Gateway", builtin=False,
+               keep=("spec", "status")),
         Source("apiservices.apiregistration.k8s.io", ("v1",), "APIService", namespaced=False),
         Source("certificatesigningrequests.certificates.k8s.io", ("v1",), "CertificateSigningRequest",
                namespaced=False, keep=("spec", "status")),

@@ -54,6 +54,17 @@ _KUBELET: dict[str, dict[str, str]] = {
 """Fields of kubelet.config.k8s.io/v1beta1, which no OpenAPI document lists: by hand, as of Kubernetes 1.35."""
 
 
+_GATEWAY: dict[str, dict[str, str]] = {
+    "Gateway": {"metadata": "ObjectMeta", "spec": "GatewaySpec", "status": "GatewayStatus"},
+    "GatewaySpec": {"gatewayClassName": "", "listeners": "[]GatewayListener", "addresses": "[]GatewayAddress"},
+    "GatewayListener": {"name": "", "hostname": "", "port": "", "protocol": "", "tls": "GatewayTls"},
+    "GatewayTls": {"mode": ""},
+    "GatewayAddress": {"type": "", "value": ""},
+    "GatewayStatus": {"addresses": "[]GatewayAddress"},
+}
+"""Fields of gateway.networking.k8s.io/v1 that are kept: by hand, as of Gateway API 1.4."""
+
+
 class UnknownPath(UsageError):  # noqa: N818 - it names what is wrong
     """A check reads a field that the Kubernetes API does not have."""
 
@@ -70,6 +81,7 @@ def types() -> dict[str, dict[str, str]]:
         table["PodSpec"].pop(field, None)
     table["Secret"] = {"metadata": "ObjectMeta", "type": ""}  # nothing else of a Secret is ever there
     table.update(_KUBELET)
+    table.update(_GATEWAY)
     return table
 
 

@@ -11,6 +11,7 @@ import pytest
 from preaudit.collect import cluster as module
 from preaudit.collect.cluster import NOT_ASKED_FOR, collect_cluster
 from preaudit.collect.discovery import discover
+from preaudit.collect.endpoints.services import GATEWAYS
 from preaudit.collect.kubelet import NOT_ASKED, kubelets
 from preaudit.collect.preflight import check_access
 from preaudit.collect.progress import PlainLines, Silent
@@ -89,7 +90,7 @@ def test_everything_is_collected_and_can_be_opened(world, collect, make):
     world.fake.pages("/api/v1/pods", make.page(make.pod()))
     collection, snapshot = collect(list(SOURCES), read=["secrets-metadata"])
     wrong = {key: status for key, status in statuses(collection).items() if status is not Status.COLLECTED}
-    assert wrong == {("nodes/configz", "*"): Status.ERROR}
+    assert wrong == {("nodes/configz", "*"): Status.ERROR, (GATEWAYS, "*"): Status.ABSENT}
     assert collection.identity.user == "reader"
     assert collection.target.version == "v1.35.4"
     assert collection.target.cluster_uid == "u-kube-system"
@@ -152,7 +153,7 @@ def test_nothing_allowed_is_forbidden_everywhere_and_not_an_error(world, collect
     world.forbid("/apis", SSR, "/version")
     collection, _ = collect(list(SOURCES), read=["secrets-metadata"])
     assert set(statuses(collection).values()) == {Status.FORBIDDEN, Status.ERROR}
-    assert {entry.source for entry in collection.sources if entry.status is Status.ERROR} == {"nodes/configz"}
+    assert {entry.source for entry in collection.sources if entry.status is Status.ERROR} == {"nodes/configz", GATEWAYS}
     assert not collection.namespaces_complete
     assert collection.identity.cause
     assert collection.files == ()

@@ -12,12 +12,21 @@ from preaudit.collect.endpoints.nodes import CLUSTER_CA, node_places
 from preaudit.collect.endpoints.place import Gap, Place, never_dialled, united
 from preaudit.collect.endpoints.plane import plane_places
 from preaudit.collect.endpoints.pods import RunningPods, container_places
-from preaudit.collect.endpoints.services import INGRESSES, SLICES, Resolve, ingress_places, resolved, service_places
+from preaudit.collect.endpoints.services import (
+    GATEWAYS,
+    INGRESSES,
+    SLICES,
+    Resolve,
+    gateway_places,
+    ingress_places,
+    resolved,
+    service_places,
+)
 from preaudit.errors import NotObservable
 from preaudit.snapshot import EVERYWHERE, Snapshot
 from preaudit.subjects.estate import Estate
 
-NAMESPACED = ("pods", "services", SLICES, INGRESSES)
+NAMESPACED = ("pods", "services", SLICES, INGRESSES, GATEWAYS)
 """Sources that say where the endpoints of a namespace are."""
 
 
@@ -54,7 +63,8 @@ def find_places(snapshot: Snapshot, api_url: str, resolve: Resolve = resolved) -
     trusted = bundles(estate)
     places: list[Place] = []
     found: list[Iterable[Place | Gap]] = [
-        service_places(estate, pods, nodes, once, trusted), ingress_places(estate, once), container_places(pods, nodes),
+        service_places(estate, pods, nodes, once, trusted), ingress_places(estate, once), gateway_places(estate, once),
+        container_places(pods, nodes),
     ]  # fmt: skip
     if not scoped:
         found = [_api(api_url, once), node_places(estate), plane_places(estate), *found]

@@ -16,6 +16,7 @@ from preaudit.subjects.estate import Estate
 
 SLICES = "endpointslices.discovery.k8s.io"
 INGRESSES = "ingresses.networking.k8s.io"
+GATEWAYS = "gateways.gateway.networking.k8s.io"
 _OF_SERVICE = "kubernetes.io/service-name"
 _MAX_NAMES = 200
 Resolve = Callable[[str], str]
@@ -193,6 +194,35 @@ def ingress_places(estate: Estate, resolve: Resolve) -> Iterator[Place | Gap]:
                     server_name=shown, names=(shown,), exposure="external", served=port == 80 or host in secured,
                     hint=hint, declared=(f"Ingress {namespace}/{name} host {host}",), refused=why,
                 )  # fmt: skip
+
+
+def gateway_places(estate: Estate, resolve: Resolve) -> Iterator[Place | Gap]:
+    """Every listener of every Gateway, at the first address of its status."""
+    for gateway in estate.objects(GATEWAYS):
+        metadata, spec, status = gateway.get("metadata") or {}, gateway.get("spec"), gateway.get("status")
+        if not isinstance(spec, dict):
+            continue
+        namespace, name = str(metadata.get("namespace", "")), str(metadata.get("name", ""))
+        found = _mappings(status.get("addresses")) if isinstance(status, dict) else []
+        address = ""
+        for one in found[:1]:
+            value = str(one.get("value", ""))
+            try:
+                address = resolve(value) if one.get("type") == "Hostname" else value
+            except NotObservable as error:
+                yield Gap(namespace, f"{error.what}: {error.why}")
+        why = never_dialled(address) if address else "the Gateway's status names no address that can be used"
+        for listener in _mappings(spec.get("listeners")):
+            port, host = listener.get("port"), listener.get("hostname")
+            if not isinstance(port, int) or not 0 < port < 65536 or listener.get("protocol") == "UDP":
+                continue
+            shown = host.replace("*", "preaudit", 1) if isinstance(host, str) else ""
+            yield Place(
+                owner_kind="Gateway", owner=name, namespace=namespace, address=address, port=port, server_name=shown,
+                names=(shown,) if shown else (address,) if address else (), more_names=not shown, served=True,
+                exposure="external", refused=why, hint=str(listener.get("protocol", "")).lower(),
+                declared=(f"Gateway {namespace}/{name} listener {listener.get('name', '')}",),
+            )  # fmt: skip
 
 
 def _mappings(value: Any) -> list[dict[str, Any]]:
