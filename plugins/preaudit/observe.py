@@ -24,6 +24,7 @@ from preaudit.manner import (
 )
 from preaudit.options import READ_WORDS, words
 from preaudit.parameter import Policy
+from preaudit.probe.parameters import settings_of
 from preaudit.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _manner(plan: Plan) -> Manner:
     return Manner(
         per_second=policy[PER_SECOND], at_once=policy[AT_ONCE], endpoint_seconds=policy[ENDPOINT_SECONDS],
         run_seconds=policy[RUN_SECONDS],
-        groups=groups, closer=closer, ports=ports,
+        groups=groups, closer=closer, ports=ports, probe=settings_of(policy) if "in-cluster" in groups else None,
         anchors={f"--ca {path}": read_anchors(path, "--ca ") for path in plan.options.ca or ()},
     )  # fmt: skip
 

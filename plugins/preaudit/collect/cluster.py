@@ -38,6 +38,7 @@ from preaudit.collect.transport import Api, Budget
 from preaudit.collect.wording import utc
 from preaudit.collect.writer import RewindableWriter, prepare
 from preaudit.errors import UsageError
+from preaudit.probe.probing import Probing
 from preaudit.snapshot import (
     Collection,
     Snapshot,
@@ -224,10 +225,17 @@ class _Run:
         found = find_places(Snapshot(self.folder, collection), self.api.access.api_url)
         known = {CLUSTER_CA: _read(self.api.access.ca_file), KUBELET_CA: _read(self.plan.kubelet_ca)}
         known |= {**found.anchors, **anchors_of(self.plan.targets)}
+        probe = None
+        if manner.probe is not None and "in-cluster" in manner.groups:
+            probe = Probing(
+                folder=self.folder, collection=collection, access=self.api.access, settings=manner.probe,
+                run_id=secrets.token_hex(5), times=self.time,
+            )  # fmt: skip
         around = Around(
             folder=self.folder, collection=collection, found=found, manner=manner, known=known, stop=self.stop,
             targets=[target_place(one, resolved) for one in self.plan.targets], times=self.time,
             forward=PortForward(self.api.access, self.stop) if "port-forward" in manner.groups else None,
+            probe=probe,
         )  # fmt: skip
         statuses, files = around.look(
             wanted, self.progress.source_started, self.progress.source_done, lambda: self.progress.page(CONNECT, 1)
@@ -237,6 +245,7 @@ class _Run:
             finished=self.time(),
             sources=_in_order((*collection.sources, *statuses)),
             files=tuple(sorted((*collection.files, *files), key=lambda stored: stored.name)),
+            notes=(*collection.notes, *(probe.notes if probe is not None else ())),
         )
 
     def _lists(self) -> tuple[list[SourceStatus], set[str]]:

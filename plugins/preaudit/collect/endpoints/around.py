@@ -16,13 +16,14 @@ from preaudit.collect.endpoints.collected import (
     stored,
 )
 from preaudit.collect.endpoints.find import Found
-from preaudit.collect.endpoints.look import Direct, Vantage
+from preaudit.collect.endpoints.look import Direct, Look, Vantage
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.ports import Host, contradicted, hosts_of, scanned, undeclared_places
 from preaudit.collect.endpoints.scan import missing
 from preaudit.hostports import HostPorts, hostports_line
+from preaudit.probe.probing import Probing
 from preaudit.snapshot import EVERYWHERE, Collection, Snapshot, SourceStatus, Status, StoredFile
-from preaudit.source import PORTS
+from preaudit.source import IN_CLUSTER, PORTS
 from preaudit.subjects.estate import Estate
 
 _CALL = "nmap -sT of all TCP ports"
@@ -40,6 +41,7 @@ class Around:
         manner: how endpoints are looked at.
         known: trust anchors by name.
         forward: a vantage for pods that do not answer otherwise; None where that is not asked for.
+        probe: a pod of ours; None where that is not asked for.
         stop: set when the run is to end.
         times: the present time, as it is recorded.
     """
@@ -51,18 +53,25 @@ class Around:
     manner: Manner
     known: Mapping[str, bytes]
     forward: Vantage | None
+    probe: Probing | None
     stop: threading.Event
     times: Callable[[], str]
 
     def endpoints(self, hosts: Sequence[Host], seen: Sequence[HostPorts], done: Callable[[], None]) -> Collected:
         """Every endpoint, those at undeclared open ports too."""
         places = [*self.found.places, *undeclared_places(hosts, seen), *self.targets]
-        forward = self.manner.look(self.known, self.forward, self.stop) if self.forward is not None else None
+        look, forward = self._looks()
+        probe, found = self.probe, self.found
         return collect_endpoints(
-            self.folder, places, gaps=self.found.gaps, namespaces=self.collection.namespaces,
-            look=self.manner.look(self.known, Direct(self.stop), self.stop), forward=forward,
+            self.folder, places, gaps=found.gaps, namespaces=self.collection.namespaces, look=look, forward=forward,
+            inside=(lambda seen: probe.run(found, seen, look, forward)) if probe is not None else None,
             closer=self.manner.closer, seconds=self.manner.run_seconds, times=self.times, done=done,
         )  # fmt: skip
+
+    def _looks(self) -> tuple[Look, Look | None]:
+        """From here, and through a port-forward where that is asked for."""
+        look = self.manner.look(self.known, Direct(self.stop), self.stop)
+        return look, self.manner.look(self.known, self.forward, self.stop) if self.forward is not None else None
 
     def hosts(self) -> list[Host]:
         """The hosts whose ports are scanned."""
@@ -96,11 +105,24 @@ class Around:
             statuses, files = [*statuses, *looked.statuses], [*files, *looked.files]
             ports = contradicted(ports, looked.found)
             done(CONNECT, sum(one.lines for one in looked.files), looked.statuses[0].status.value)
+        if IN_CLUSTER in wanted:
+            told, written = self._inside(looked=CONNECT in wanted)
+            statuses, files = [*statuses, *told], [*files, *written]
+            done(IN_CLUSTER, sum(one.lines for one in written), told[0].status.value)
         if PORTS in wanted:
             told, written = self._ports(ports, lacking, begun)
             statuses, files = [*statuses, *told], [*files, *written]
             done(PORTS, sum(one.lines for one in written), told[0].status.value)
         return statuses, files
+
+    def _inside(self, *, looked: bool) -> tuple[list[SourceStatus], list[StoredFile]]:
+        """What the probe was asked; it has run already where endpoints were looked at."""
+        if self.probe is None:
+            cause = "not asked for: --active in-cluster"
+            return [SourceStatus(source=IN_CLUSTER, status=Status.ERROR, cause=cause)], []
+        if not looked:
+            self.probe.run(self.found, (), *self._looks())
+        return self.probe.collected()
 
     def _ports(
         self, ports: Sequence[HostPorts], lacking: str, begun: str

@@ -30,7 +30,7 @@ from preaudit.passwords import protocols_with_password, stands_in_front
 AT_ONCE = 16
 _SECONDS = 5.0
 _WAIT_SECONDS = 1.0
-_FAR = "not tried: it was seen through a port-forward only"
+_FAR = "not tried: it was seen through a port-forward or from inside the cluster only"
 Seen = tuple[Place, Endpoint]
 
 

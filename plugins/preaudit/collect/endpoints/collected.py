@@ -18,6 +18,7 @@ from preaudit.collect.endpoints.scan import PortPace
 from preaudit.collect.tls.pace import Pace
 from preaudit.collect.tls.trust import Anchor
 from preaudit.endpoint import Endpoint, endpoint_line
+from preaudit.probe.parameters import Settings
 from preaudit.snapshot import EVERYWHERE, SourceStatus, SourceWriter, Status, StoredFile, file_name
 
 CONNECT = "endpoints/connect"
@@ -38,6 +39,7 @@ class Manner:
         groups: active groups that the profile or the command line includes.
         closer: what is done beyond looking, as these groups have it.
         ports: how politely ports are scanned.
+        probe: where and how a pod of ours runs, for the group in-cluster; None where that is not asked for.
     """
 
     per_second: float
@@ -48,6 +50,7 @@ class Manner:
     groups: frozenset[str] = frozenset()
     closer: Closer = field(default_factory=Closer)
     ports: PortPace = field(default_factory=PortPace)
+    probe: Settings | None = None
 
     def look(self, known: Mapping[str, bytes], vantage: Vantage, stop: threading.Event) -> Look:
         """Looking from a vantage, with these anchors and others that belong to places."""
@@ -82,6 +85,7 @@ def collect_endpoints(  # noqa: PLR0913 - each is said by name
     namespaces: Iterable[str],
     look: Look,
     forward: Look | None = None,
+    inside: Callable[[list[tuple[Place, Endpoint]]], list[tuple[Place, Endpoint]]] | None = None,
     closer: Closer | None = None,
     seconds: float,
     times: Callable[[], str],
@@ -96,6 +100,7 @@ def collect_endpoints(  # noqa: PLR0913 - each is said by name
         namespaces: every namespace that is known, for the statuses.
         look: how.
         forward: how pods are looked at whose endpoints were not seen otherwise; None where that is not asked for.
+        inside: adds what a pod of ours saw where nobody could see from here; None where that is not asked for.
         closer: what is done beyond looking; None where nothing is.
         seconds: the longest that it may take.
         times: the present time, as it is recorded.
@@ -112,6 +117,8 @@ def collect_endpoints(  # noqa: PLR0913 - each is said by name
         again = look_at([replace(place, refused="") for place in hidden], forward, seconds=seconds)
         better = {place.where: one for place, one in again if one.understood}
         found = [(place, better.get(place.where, one) if place.pod else one) for place, one in found]
+    if inside is not None:
+        found = inside(found)
     if closer is not None:
         found = closer.add(found, look)
     seen = merged([one for _, one in found], left)
