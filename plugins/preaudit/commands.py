@@ -17,6 +17,8 @@ from preaudit.catalogue import entry
 from preaudit.errors import UsageError
 from preaudit.observe import observe, read_words
 from preaudit.options import RUN_OPTIONS, Options, words
+from preaudit.parameter import Policy
+from preaudit.probe.parameters import NAMESPACE
 from preaudit.profile import unknown_requirement
 from preaudit.snapshot import Snapshot
 from preaudit.text import inert
@@ -33,12 +35,13 @@ def preflight(parsed: argparse.Namespace, out: IO[str]) -> int:
     read = read_words(options.read)
     wanted = frozenset(one for one in plan.sources if one != "secrets" or "secrets-metadata" in read)
     groups = frozenset({*plan.profile.active, *words(options.active)})
+    probe = Policy(plan.profile.values, datetime.now(UTC))[NAMESPACE]
     found = ask(
         sources=wanted, kubeconfig=options.kubeconfig, context=options.context, namespaces=options.namespace,
-        now=datetime.now(UTC), groups=groups,
+        now=datetime.now(UTC), groups=groups, probe_namespace=probe,
     )  # fmt: skip
     if parsed.rbac:
-        out.write(least_rbac(wanted, options.namespace, found.identity, groups))
+        out.write(least_rbac(wanted, options.namespace, found.identity, groups, probe))
         return Exit.OK.value
     denied = {one.source: one for one in found.findings if one.allowed is not True}
     out.write(f"{_who(found.identity.user)} at {found.target.api_url}, profile {plan.profile.name}\n")

@@ -135,6 +135,13 @@ GROUP_RIGHTS: dict[str, tuple[Source, ...]] = {
 }
 """What an active group asks of the API server beside reading, by group."""
 
+PROBE_RIGHTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("batch", "jobs", ("create", "delete", "get", "list")),
+    ("", "pods", ("list",)),
+    ("", "pods/log", ("get",)),
+)
+"""What the active group in-cluster needs in the probe's namespace alone: API group, resource, verbs."""
+
 
 def with_needs(names: Iterable[str]) -> frozenset[str]:
     """Some sources together with those that tell where to look for them."""

@@ -9,7 +9,7 @@ import yaml
 from preaudit.collect.preflight import verb_of
 from preaudit.errors import UsageError
 from preaudit.snapshot import EVERYWHERE, Identity
-from preaudit.source import DIALLED, GROUP_RIGHTS, Source, source_named
+from preaudit.source import DIALLED, GROUP_RIGHTS, PROBE_RIGHTS, Source, source_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _GROUP = "rbac.authorization.k8s.io"
 READER = "preaudit-reader"
 SECRETS = "preaudit-secrets-metadata"
+PROBE = "preaudit-in-cluster"
 _SERVICE_ACCOUNT = "system:serviceaccount:"
 _NAMING = "kube-system"
 """The namespace whose UID names the cluster; without it a pack cannot say which cluster it is about."""
@@ -34,8 +35,9 @@ _GROUP_HEAD = """\
 
 
 def least_rbac(
-    sources: Collection[str], namespaces: Sequence[str] | None, identity: Identity, groups: Collection[str] = ()
-) -> str:
+    sources: Collection[str], namespaces: Sequence[str] | None, identity: Identity, groups: Collection[str] = (),
+    probe_namespace: str = "",
+) -> str:  # fmt: skip
     """Roles and bindings for the identity that the server confirmed, as YAML.
 
     Args:
@@ -43,6 +45,7 @@ def least_rbac(
         namespaces: Roles in these, or None for ClusterRoles.
         identity: who is to read.
         groups: active groups that are included; each that needs a right gets a role of its own.
+        probe_namespace: where the probe pod runs (``in_cluster.namespace``); "" for no probe.
 
     Raises:
         UsageError: the identity is not known, or a source is not.
@@ -64,7 +67,18 @@ def least_rbac(
         places = [EVERYWHERE] if namespaces is None else sorted(set(namespaces))
         more = [one for place in places for one in _grant(f"preaudit-{group}", place, [rule], identity)]
         text += f"---\n{_GROUP_HEAD.format(group)}" + yaml.safe_dump_all(more, sort_keys=False)
+    if "in-cluster" in groups and probe_namespace:
+        text += "---\n" + probe_rbac(probe_namespace, identity)
     return text
+
+
+def probe_rbac(namespace: str, identity: Identity) -> str:
+    """The role of the active group in-cluster and its binding, in the probe's namespace alone, as YAML."""
+    rules = [
+        {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)} for group, resource, verbs in PROBE_RIGHTS
+    ]
+    documents = _grant(PROBE, namespace, rules, identity)
+    return _GROUP_HEAD.format("in-cluster") + yaml.safe_dump_all(documents, sort_keys=False)
 
 
 def _documents(

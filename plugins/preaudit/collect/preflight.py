@@ -15,7 +15,7 @@ from preaudit.collect.listing import refusal
 from preaudit.collect.transport import Api, Budget, NotAnswered
 from preaudit.collect.wording import clean
 from preaudit.snapshot import EVERYWHERE, Identity, Target
-from preaudit.source import DIALLED, GROUP_RIGHTS, Source, source_named
+from preaudit.source import DIALLED, GROUP_RIGHTS, IN_CLUSTER, PROBE_RIGHTS, Source, source_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -72,6 +72,7 @@ def preflight(  # noqa: PLR0913 - each is an option of the user's, given by name
     namespaces: Sequence[str] | None,
     now: datetime,
     groups: Collection[str] = (),
+    probe_namespace: str = "",
 ) -> Preflight:
     """Reach the cluster and ask what may be read there.
 
@@ -82,6 +83,8 @@ def preflight(  # noqa: PLR0913 - each is an option of the user's, given by name
     try:
         target, identity = first_contact(api, now)
         findings = check_access(api, sources=sources, namespaces=namespaces, groups=groups)
+        if "in-cluster" in groups and probe_namespace:
+            findings += check_probe(api, probe_namespace)
         return Preflight(target, identity, tuple(findings))
     finally:
         api.stop()
@@ -113,6 +116,16 @@ def check_access(
         return list(executor.map(lambda question: _ask(api, *question), questions))
 
 
+def check_probe(api: Api, namespace: str) -> list[AccessFinding]:
+    """Ask whether the probe may be run in its namespace; one finding for each verb and resource."""
+    found = []
+    for group, resource, verbs in PROBE_RIGHTS:
+        for verb in verbs:
+            allowed, why = _answered(api, _body(verb, group, resource, namespace))
+            found.append(AccessFinding(IN_CLUSTER, namespace, f"{verb} {resource}", allowed, why))
+    return found
+
+
 def verb_of(source: Source, namespace: str = EVERYWHERE) -> str:
     """The verb with which a source is read: single objects are got, everything else is listed."""
     return "get" if "/" in source.name or (source.name == "namespaces" and namespace != EVERYWHERE) else "list"
@@ -120,23 +133,28 @@ def verb_of(source: Source, namespace: str = EVERYWHERE) -> str:
 
 def _ask(api: Api, source: Source, namespace: str) -> AccessFinding:
     verb = verb_of(source, namespace)
-    resource, _, subresource = source.resource.partition("/")
-    attributes: dict[str, Any] = {"verb": verb, "group": source.group, "resource": resource}
+    body = _body(verb, source.group, source.resource, namespace, namespace if source.name == "namespaces" else "")
+    allowed, why = _answered(api, body)
+    return AccessFinding(source.name, namespace, verb, allowed, why)
+
+
+def _body(verb: str, group: str, named: str, namespace: str, name: str = "") -> bytes:
+    """A SelfSubjectAccessReview about one verb and resource."""
+    resource, _, subresource = named.partition("/")
+    attributes: dict[str, Any] = {"verb": verb, "group": group, "resource": resource}
     if subresource:
         attributes["subresource"] = subresource
     if namespace != EVERYWHERE:
         attributes["namespace"] = namespace
-        if source.name == "namespaces":
-            attributes["name"] = namespace
-    body = msgspec.json.encode(
+        if name:
+            attributes["name"] = name
+    return msgspec.json.encode(
         {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
         }
     )
-    allowed, why = _answered(api, body)
-    return AccessFinding(source.name, namespace, verb, allowed, why)
 
 
 def _answered(api: Api, body: bytes) -> tuple[bool | None, str]:

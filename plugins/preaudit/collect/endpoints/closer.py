@@ -30,7 +30,6 @@ from preaudit.passwords import protocols_with_password, stands_in_front
 AT_ONCE = 16
 _SECONDS = 5.0
 _WAIT_SECONDS = 1.0
-_FAR = "not tried: it was seen through a port-forward or from inside the cluster only"
 Seen = tuple[Place, Endpoint]
 
 
@@ -74,7 +73,7 @@ class Closer:
         if not any(page.status for page in seen.pages):
             return seen
         if seen.vantage != look.vantage.name:
-            return msgspec.structs.replace(seen, debug_paths=tuple(_unasked(self.paths, _FAR)))
+            return msgspec.structs.replace(seen, debug_paths=tuple(_unasked(self.paths, _far(seen))))
         reader = Reader(look.opener(place, ends), _spoken(seen), sni(place.server_name), ends)
         try:
             told = debug_paths(reader, host_of(place), self.paths)
@@ -90,7 +89,7 @@ class Closer:
             if account.protocol not in protocols_with_password(seen):
                 continue
             if seen.vantage != look.vantage.name:
-                told[account.name] = Fact(None, _FAR)
+                told[account.name] = Fact(None, _far(seen))
             elif not self.tries.claim(place.address, place.port, account):
                 told[account.name] = Fact(None, "not tried: it was tried once already at this address and port")
             else:
@@ -116,10 +115,16 @@ class Closer:
                 servers[index] = _server(place, seen, seen.tls, look, ends)
         told = attacks_on(list(servers.values()), seconds=self.seconds, stop=look.stop)
         facts = dict(zip(servers, told, strict=True))
+        tried = {index: facts.get(index) or untried(_far(seen)) for index, (_, seen) in enumerate(found) if seen.tls}
         return [
-            (place, msgspec.structs.replace(seen, attacks=facts.get(index) or untried(_FAR)) if seen.tls else seen)
+            (place, msgspec.structs.replace(seen, attacks=tried[index]) if index in tried else seen)
             for index, (place, seen) in enumerate(found)
         ]
+
+
+def _far(seen: Endpoint) -> str:
+    way = "through a port-forward" if seen.vantage == "port-forward" else "from inside the cluster"
+    return f"not tried: it was seen {way} only"
 
 
 def _unasked(paths: Sequence[str], cause: str) -> list[DebugPath]:
