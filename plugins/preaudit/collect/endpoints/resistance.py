@@ -46,8 +46,7 @@ def succeeded(name: str, dialogues: Sequence[Dialogue]) -> Fact:
 
     ROBOT is seen by differences between answers, so none of them may be missing.
     """
-    tries = [one for one in dialogues if one.asked[:4] == _FULL]
-    if name == "robot" and not all(one.after(4) for one in tries):
+    if name == "robot" and not all(one.after(2) for one in _exchanges(dialogues)):
         return Fact(None, "its answers differ, but not all of sslyze's tries were answered")
     return Fact(True, "sslyze was let through")  # noqa: FBT003 - a value
 
@@ -89,8 +88,13 @@ def _robot(result: dict[str, Any], tls: Tls, dialogues: Sequence[Dialogue]) -> F
         if not settled or not all(one.suites_complete for one in accepted):
             return Fact(None, "whether it accepts RSA key exchange is not known")
         return Fact(False, "it accepts no RSA key exchange")  # noqa: FBT003 - a value
-    tried = [one for one in dialogues if one.asked[:4] == _FULL]
-    heard = sum(bool(one.after(4)) for one in tried)
+    tried = _exchanges(dialogues)
+    heard = sum(bool(one.after(2)) for one in tried)
     if len(tried) < _ROBOT_ATTEMPTS or heard < len(tried):
         return Fact(None, f"{heard} of {max(len(tried), _ROBOT_ATTEMPTS)} tries of it were answered")
     return Fact(False, "it answers all forms of the message alike")  # noqa: FBT003 - a value
+
+
+def _exchanges(dialogues: Sequence[Dialogue]) -> list[Dialogue]:
+    """The connections in which the client came to send its part of the key exchange."""
+    return [one for one in dialogues if one.asked[:2] == [HANDSHAKE, HANDSHAKE]]
