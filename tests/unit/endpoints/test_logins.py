@@ -1,0 +1,316 @@
+"""Well-known accounts: one try each, on one connection; only a plain refusal is one."""
+
+import base64
+import hashlib
+import hmac
+import struct
+import threading
+
+import msgspec
+import pytest
+
+from preaudit.collect.endpoints import closer
+from preaudit.collect.endpoints.accounts import Account, Tries, parse_accounts
+from preaudit.collect.endpoints.closer import Closer
+from preaudit.collect.endpoints.look import Direct, Gates, Look
+from preaudit.collect.endpoints.place import Place
+from preaudit.collect.tls.pace import Pace
+from preaudit.endpoint import Endpoint, Fact, Page, Reached, Tls
+from preaudit.errors import UsageError
+from preaudit.passwords import account_names
+
+from .servers import answers, secured, serving, silent
+
+POSTGRES = Account("postgresql", "postgres", "postgres")
+ROOT = Account("mysql", "root", "")
+REDIS = Account("redis", "", "")
+ADMIN = Account("http", "admin", "admin")
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    """What comes of accounts at a server, and how many connections it took."""
+
+    monkeypatch.setattr(closer, "_SECONDS", 0.8)
+
+    def run(talk, *accounts, protocol="", **more):
+        connections = []
+
+        def counted(connection):
+            connections.append(connection)
+            talk(connection)
+
+        stop = threading.Event()
+        look = Look(vantage=Direct(stop), gates=Gates(Pace(at_once=4, per_second=0)), anchors={}, common=(), stop=stop)
+        with serving(counted) as port:
+            place = Place(owner_kind="Deployment", owner="web", namespace="shop", address="127.0.0.1", port=port)
+            seen = Endpoint(**{"owner_kind": "Deployment", "owner": "web", "namespace": "shop", "port": port, "reached": Reached.OPEN,
+                            "protocol": protocol or accounts[0].protocol} | more)  # fmt: skip
+            ((_, told),) = Closer(accounts=accounts, seconds=20).add([(place, seen)], look)
+        return told.credentials, len(connections)
+
+    return run
+
+
+# PostgreSQL
+
+
+def message(kind, body):
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+OK = message(b"R", struct.pack("!I", 0))
+
+
+def error(code):
+    return message(b"E", b"SFATAL\0C" + code.encode() + b"\0Mno\0\0")
+
+
+def read(connection):
+    head = connection.recv(5)
+    if len(head) < 5:
+        raise ConnectionError("the client went away")
+    return connection.recv(int.from_bytes(head[1:], "big") - 4)
+
+
+def postgres(method, extra, judge):
+    """A server that asks for a password in one way; `judge` takes what was sent and says whether it is right."""
+
+    def talk(connection):
+        connection.recv(4096)
+        connection.sendall(message(b"R", struct.pack("!I", method) + extra))
+        connection.sendall(OK if judge(connection) else error("28P01"))
+        connection.recv(100)
+
+    return talk
+
+
+def cleartext(password):
+    return postgres(3, b"", lambda connection: read(connection) == password + b"\0")
+
+
+def md5(password):
+    inner = hashlib.md5(password + b"postgres").hexdigest().encode()
+    return postgres(5, b"salt", lambda connection: read(connection) == b"md5" + hashlib.md5(inner + b"salt").hexdigest().encode() + b"\0")
+
+
+def scram(password, rounds=4096, nonce=None):
+    def judge(connection):
+        name, _, first = read(connection).partition(b"\0")
+        bare = first[4:].removeprefix(b"n,,")
+        theirs = bare.decode().partition("r=")[2]
+        server_first = f"r={theirs if nonce is None else nonce}server,s={base64.b64encode(b'salt').decode()},i={rounds}"
+        connection.sendall(message(b"R", struct.pack("!I", 11) + server_first.encode()))
+        final, _, proof = read(connection).decode().rpartition(",p=")
+        key = hmac.digest(hashlib.pbkdf2_hmac("sha256", password, b"salt", rounds), b"Client Key", "sha256")
+        signature = hmac.digest(hashlib.sha256(key).digest(), f"{bare.decode()},{server_first},{final}".encode(), "sha256")
+        right = bytes(a ^ b for a, b in zip(base64.b64decode(proof), signature, strict=True)) == key
+        if right:
+            connection.sendall(message(b"R", struct.pack("!I", 12) + b"v=x"))
+        return right and name == b"SCRAM-SHA-256"
+
+    return postgres(10, b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0", judge)
+
+
+def says(*answers_):
+    def talk(connection):
+        connection.recv(4096)
+        connection.sendall(b"".join(answers_))
+        connection.recv(100)
+
+    return talk
+
+
+@pytest.mark.parametrize(("server", "value"), [
+    (says(OK), True),  # "trust": nobody is asked
+    (says(message(b"N", b"x\0"), OK), True),
+    (cleartext(b"postgres"), True), (cleartext(b"other"), False),
+    (md5(b"postgres"), True), (md5(b"other"), False),
+    (scram(b"postgres"), True), (scram(b"other"), False),
+    (scram(b"postgres", nonce="foreign"), None), (scram(b"postgres", rounds=10_000_000), None),
+    (says(error("28P01")), False),
+    (says(error("28000")), None),  # pg_hba.conf has no line for this machine; it may have one for others
+    (says(error("53300")), None), (says(error("57P03")), None),
+    (says(message(b"R", struct.pack("!I", 7))), None),
+    (says(b"R\0\0\0\1"), None), (says(b"R\xff\xff\xff\xff"), None), (says(b"HTTP/1.1 400 Bad\r\n\r\n"), None), (says(b""), None),
+    (says(message(b"R", struct.pack("!I", 10) + b"SCRAM-SHA-256\0\0"), message(b"R", struct.pack("!I", 11) + b"r=,s")), None),
+])  # fmt: skip
+def test_postgresql(tried, server, value):
+    facts, connections = tried(server, POSTGRES)
+    assert facts["postgresql postgres"].value is value, facts
+    assert facts["postgresql postgres"].cause
+    assert connections == 1
+
+
+def test_a_login_within_tls_is_made_within_tls(tried, tmp_path):
+    within = secured(cleartext(b"postgres"), tmp_path)
+
+    def talk(connection):
+        if connection.recv(8) == struct.pack("!II", 8, 80877103):
+            connection.sendall(b"S")
+            within(connection)
+
+    facts, connections = tried(talk, POSTGRES, starttls="postgresql", tls=Tls(offers=()))
+    assert (facts["postgresql postgres"].value, connections) == (True, 1)
+
+
+# MySQL
+
+
+def packet(number, body):
+    return struct.pack("<I", len(body))[:3] + bytes([number]) + body
+
+
+SALT = b"12345678abcdefghijkl"
+GREETING = (b"\x0a8.0.36\0" + b"\0\0\0\1" + SALT[:8] + b"\0" + struct.pack("<H", 0xF7FF) + b"\xff" + b"\0\0" + b"\xff\xff" + b"\x15"
+            + b"\0" * 10 + SALT[8:] + b"\0" + b"%b\0")  # fmt: skip
+
+
+def mysql_error(code):
+    return packet(2, b"\xff" + struct.pack("<H", code) + b"#28000no")
+
+
+def mysql(*replies, plugin=b"mysql_native_password", seen=None):
+    def talk(connection):
+        connection.sendall(packet(0, GREETING % plugin))
+        for reply in replies:
+            asked = connection.recv(4096)
+            if seen is not None:
+                seen.append(asked)
+            connection.sendall(reply)
+        connection.recv(100)
+
+    return talk
+
+
+DONE = packet(2, b"\0\0\0\2\0\0\0")
+
+
+@pytest.mark.parametrize(("server", "value"), [
+    (mysql(DONE), True), (mysql(mysql_error(1045)), False), (mysql(mysql_error(1698)), False),
+    (mysql(mysql_error(1130)), None), (mysql(mysql_error(1040)), None), (mysql(mysql_error(3159)), None),
+    (mysql(packet(2, b"\xfemysql_native_password\0" + SALT + b"\0"), packet(4, b"\0\0\0")), True),
+    (mysql(packet(2, b"\xfemysql_native_password\0" + SALT + b"\0"), packet(4, b"\xff\x15\x04#28000no")), False),
+    (mysql(packet(2, b"\xfeauth_gssapi\0")), None),
+    (mysql(packet(2, b"\x01\x04")), None),
+    (mysql(packet(2, b"\x01\x03") + packet(3, b"\0\0\0")), True),
+    (says(b""), None), (lambda connection: connection.sendall(packet(0, b"\xff\x69\x04Host is blocked")), None),
+    (lambda connection: connection.sendall(packet(0, b"\x0a5.0\0short")), None),
+    (lambda connection: connection.sendall(b"\xff\xff\xff\0"), None),
+])  # fmt: skip
+def test_mysql(tried, server, value):
+    facts, connections = tried(server, ROOT)
+    assert facts["mysql root"].value is value, facts
+    assert connections == 1
+
+
+@pytest.mark.parametrize(("plugin", "answer"), [
+    (b"mysql_native_password", lambda: bytes(a ^ b for a, b in zip(hashlib.sha1(b"pw").digest(), hashlib.sha1(SALT + hashlib.sha1(hashlib.sha1(b"pw").digest()).digest()).digest(), strict=True))),
+    (b"caching_sha2_password", lambda: bytes(a ^ b for a, b in zip(hashlib.sha256(b"pw").digest(), hashlib.sha256(hashlib.sha256(hashlib.sha256(b"pw").digest()).digest() + SALT).digest(), strict=True))),
+])  # fmt: skip
+def test_a_password_of_mysql_is_never_sent_as_it_is(tried, plugin, answer):
+    seen = []
+    facts, _ = tried(mysql(DONE, plugin=plugin, seen=seen), Account("mysql", "root", "pw"))
+    assert facts["mysql root"].value is True
+    assert answer() in seen[0]
+    assert b"pw" not in seen[0].replace(b"password", b"")
+
+
+# Redis, HTTP
+
+
+@pytest.mark.parametrize(("answer", "value"), [
+    (b"+PONG\r\n", True), (b"-NOAUTH Authentication required.\r\n", False), (b"-DENIED Redis is running in protected mode\r\n", False),
+    (b"-ERR max number of clients reached\r\n", None), (b"-LOADING\r\n", None), (b"", None),
+])  # fmt: skip
+def test_redis(tried, answer, value):
+    facts, connections = tried(answers({b"PING": answer}), REDIS)
+    assert facts["redis"].value is value
+    assert connections == 1
+
+
+def basic_page(path="/", status=401, scheme="Basic"):
+    return Page(method="GET", path=path, status=status, headers={"www-authenticate": (scheme,)})
+
+
+@pytest.mark.parametrize(("status", "value"), [(200, True), (204, True), (401, False), (302, None), (403, None), (429, None), (500, None)])
+def test_http_basic(tried, status, value):
+    asked = []
+
+    def talk(connection):
+        asked.append(connection.recv(4096))
+        connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)
+
+    facts, connections = tried(talk, ADMIN, pages=(Page(method="GET", path="/", status=200), basic_page("/inner")))
+    assert facts["http admin"].value is value
+    assert connections == 1
+    assert asked[0].startswith(b"GET /inner ")
+    assert b"\r\nAuthorization: Basic YWRtaW46YWRtaW4=\r\n" in asked[0]
+
+
+@pytest.mark.parametrize("pages", [(), (basic_page(status=403),), (basic_page(scheme="Bearer"),)])
+def test_who_does_not_ask_for_basic_is_not_tried(tried, pages):
+    assert tried(silent, ADMIN, pages=pages) == ({}, 0)
+
+
+# Restraint
+
+
+def test_each_account_is_tried_once_at_an_address_and_port():
+    tries = Tries()
+    assert [tries.claim("127.0.0.1", 5432, POSTGRES) for _ in range(3)] == [True, False, False]
+    assert tries.claim("127.0.0.1", 5432, Account("postgresql", "admin", "x"))
+    assert tries.claim("127.0.0.2", 5432, POSTGRES)
+
+
+def test_a_server_under_two_names_is_tried_once():
+    stop, seen = threading.Event(), []
+
+    def talk(connection):
+        seen.append(connection.recv(100))
+        connection.sendall(b"-NOAUTH\r\n")
+
+    look = Look(vantage=Direct(stop), gates=Gates(Pace()), anchors={}, common=(), stop=stop)
+    with serving(talk) as port:
+        found = [(Place(owner_kind="Pod", owner=name, address="127.0.0.1", port=port),
+                  Endpoint(owner_kind="Pod", owner=name, port=port, reached=Reached.OPEN, protocol="redis")) for name in ("a", "b")]  # fmt: skip
+        told = [one.credentials["redis"] for _, one in Closer(accounts=(REDIS,), seconds=10).add(found, look)]
+    assert len(seen) == 1
+    assert sorted(str(one.value) for one in told) == ["False", "None"]
+
+
+@pytest.mark.parametrize("more", [{"owner_kind": "Service"}, {"owner_kind": "Ingress"}, {"protocol": "silent"}, {"reached": Reached.CLOSED}])
+def test_what_stands_in_front_or_is_not_understood_is_not_tried(tried, more):
+    assert tried(silent, REDIS, **more) == ({}, 0)
+
+
+def test_what_a_port_forward_saw_is_not_tried(tried):
+    facts, connections = tried(silent, REDIS, vantage="port-forward")
+    assert facts == {"redis": Fact(None, "not tried: it was seen through a port-forward only")}
+    assert connections == 0
+
+
+def test_redis_within_tls_is_tried_within_tls(tried, tmp_path):
+    facts, _ = tried(secured(answers({b"PING": b"+PONG\r\n"}), tmp_path), REDIS, protocol="tls", tls=Tls(offers=()), http=Fact(False, "it speaks redis"))
+    assert facts["redis"].value is True
+
+
+def test_no_password_is_stored_or_shown(tried):
+    account = Account("postgresql", "postgres", "hunter2")
+    facts, _ = tried(cleartext(b"hunter2"), account)
+    assert facts["postgresql postgres"].value is True
+    assert b"hunter2" not in msgspec.json.encode(facts)
+    assert "hunter2" not in repr(account)
+
+
+@pytest.mark.parametrize("texts", [["telnet root/root"], ["mysql root"], ["mysql"], ["http admin/pässword"], ["redis /", "redis /x"], ["mysql root/", "mysql root/toor"]])
+def test_a_list_that_cannot_be_read_or_tries_twice_is_refused(texts):
+    with pytest.raises(UsageError, match=r"credentials\.accounts") as caught:
+        parse_accounts(texts)
+    assert "toor" not in str(caught.value)
+
+
+def test_names_are_the_same_for_who_tries_and_who_judges():
+    texts = ["postgresql postgres/postgres", "mysql root/", "redis /", "http admin/ad/min"]
+    assert [one.name for one in parse_accounts(texts)] == account_names(texts) == ["postgresql postgres", "mysql root", "redis", "http admin"]
+    assert parse_accounts(texts)[-1].password == "ad/min"
