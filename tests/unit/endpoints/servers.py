@@ -47,6 +47,7 @@ def serving(talk):
         yield listener.getsockname()[1]
     finally:
         ended.set()
+        listener.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
         thread.join()
         listener.close()
         for connection in seen:
