@@ -33,6 +33,11 @@ def test_cluster_roles_list_what_is_read_and_nothing_else():
     assert "secrets" not in text
 
 
+def test_what_is_dialled_asks_the_api_server_for_no_right():
+    dialled = ["endpoints/connect", "endpoints/ports"]
+    assert least_rbac(["pods", *dialled], None, USER, {"connect", "scan", "credentials"}) == least_rbac(["pods"], None, USER)
+
+
 def test_roles_in_namespaces():
     _, documents = loaded(["pods", "nodes"], ["b", "a"])
     assert [(entry["kind"], entry["metadata"]["namespace"]) for entry in documents] == [

@@ -55,19 +55,27 @@ class Closer:
         """The same endpoints with what a closer look brings."""
         several = list(found)
         if self.paths:
-            several = self._each(several, lambda place, seen, ends: self._with_paths(place, seen, look, ends))
+            several = self._each(several, look, self._with_paths)
         if self.accounts:
-            several = self._each(several, lambda place, seen, ends: self._with_accounts(place, seen, look, ends))
+            several = self._each(several, look, self._with_accounts)
         return self._attacked(several, look) if self.attacks else several
 
-    def _each(self, found: Sequence[Seen], change: Callable[[Place, Endpoint, float], Endpoint]) -> list[Seen]:
+    def _each(
+        self, found: Sequence[Seen], look: Look, change: Callable[[Place, Endpoint, Look, float], Endpoint]
+    ) -> list[Seen]:
         ends = time.monotonic() + self.seconds
 
         def one(seen: Seen) -> Seen:
-            return seen[0], change(*seen, ends) if seen[1].understood else seen[1]
+            return seen[0], change(*seen, look, ends) if seen[1].understood else seen[1]
 
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="closer") as executor:
+        executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="closer")
+        try:
             return list(executor.map(one, found))
+        except BaseException:
+            look.stop.set()
+            raise
+        finally:
+            executor.shutdown(cancel_futures=True)
 
     def _with_paths(self, place: Place, seen: Endpoint, look: Look, ends: float) -> Endpoint:
         if not any(page.status for page in seen.pages):
