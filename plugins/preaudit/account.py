@@ -117,7 +117,8 @@ def _left_out(audit: Audit) -> Iterable[dict[str, str]]:
     for one in audit.plan.about_clusters:
         yield {"requirement": one.id, "reason": "it is about a cluster, and only --target was given"}
     for one in audit.plan.selected:
-        if scoped and one.subject.cluster_sources and one.subject.places is None:
+        outside = one.subject.cluster_sources if one.subject.places is None else not one.subject.places(audit.estate)
+        if scoped and outside:
             yield {"requirement": one.id, "reason": "cluster-wide subjects lie outside the declared namespaces"}
         elif audit.estate.given and (not one.subject.namespace_sources or one.subject.places is not None):
             yield {"requirement": one.id, "reason": "files cannot answer it"}

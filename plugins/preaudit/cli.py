@@ -18,7 +18,7 @@ exit codes of run: 0 something passed, nothing is open - 1 something fails - 2 i
 4 usage (profile, waiver, target) - 5 nothing was judged - 6 nothing fails, something is unknown
 """
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse gives no public name
-_TARGET = ("kubeconfig", "context", "namespace", "read", "kubelet-ca")
+_TARGET = ("kubeconfig", "context", "namespace", "read", "kubelet-ca", "active", "target", "ca", "set")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,7 +112,7 @@ def _sealing(commands: _Commands) -> None:
 
 def _command(commands: _Commands, name: str, told: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=told, description=told[0].upper() + told[1:] + ".")
-    wanted = ("profile", *_TARGET, *(("select", "exclude", "set", "active") if name == "preflight" else ()))
+    wanted = ("profile", *_TARGET, *(("select", "exclude") if name == "preflight" else ()))
     for one in RUN_OPTIONS:
         if one.name in wanted or (name == "snapshot" and one.name in ("out", "manifests", "redaction-key-file")):
             parser.add_argument(f"--{one.name}", **one.keywords)

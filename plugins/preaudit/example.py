@@ -24,7 +24,7 @@ from preaudit.evidence.record import Record, in_order
 from preaudit.hostports import HostPorts, hostports_line
 from preaudit.judge import items_of, judge
 from preaudit.parameter import Policy
-from preaudit.profile import load_profile
+from preaudit.profile import Profile, load_profile
 from preaudit.reachability import Reachability, reachability_line
 from preaudit.requirement import Requirement
 from preaudit.rules import Rules
@@ -170,19 +170,25 @@ def _write(folder: Path, name: str, objects: Sequence[dict[str, Any]], redactor:
     return writer.close()
 
 
-def judge_example(example: Example, catalogue: Catalogue, folder: Path) -> list[Record]:
+def judge_example(
+    example: Example, catalogue: Catalogue, folder: Path, profiles: dict[tuple[str, ...], Profile] | None = None
+) -> list[Record]:
     """The records of an example's requirement over the example's cluster.
 
     Args:
         example: what to judge.
         catalogue: where the requirement is.
         folder: an empty folder for the snapshot.
+        profiles: effective profiles by name and overrides, filled and used again by who judges many examples.
     """
     snapshot = write_snapshot(folder, example.objects, example.sources)
     overrides = [f"{name}={msgspec.json.encode(value).decode()}" for name, value in example.parameters.items()]
-    profile = load_profile(
-        example.profile, data_folder("profiles"), catalogue.requirements, catalogue.parameters, overrides=overrides
-    )
+    profiles, key = {} if profiles is None else profiles, (example.profile, *overrides)
+    if key not in profiles:
+        profiles[key] = load_profile(
+            example.profile, data_folder("profiles"), catalogue.requirements, catalogue.parameters, overrides=overrides
+        )
+    profile = profiles[key]
     policy = Policy(profile.values, NOW)
     told = frozenset({example.requirement, COVERAGE})
     rules = Rules(profile, policy, Waivers((), NOW), Attestations((), NOW), told)

@@ -18,6 +18,7 @@ from preaudit.verdict import Verdict, worst
 from testbed import flags
 
 CATALOGUE = load_builtin()
+PROFILES: dict = {}
 AUDIT = [one for one in CATALOGUE.requirements if one.prefix == "AUD"]
 NODE = {"apiVersion": "v1", "kind": "Node",
         "metadata": {"name": "node1", "labels": {"node-role.kubernetes.io/control-plane": ""}}}  # fmt: skip
@@ -59,7 +60,7 @@ def cluster(which: str) -> tuple[dict, ...]:
 
 def verdict(requirement: str, objects: tuple[dict, ...], folder: Path, **parameters) -> Verdict:
     example = Example(Path("examples") / requirement / "x.yaml", Verdict.PASS, objects, parameters=parameters)
-    return worst(one.verdict for one in judge_example(example, CATALOGUE, folder))
+    return worst(one.verdict for one in judge_example(example, CATALOGUE, folder, PROFILES))
 
 
 @pytest.mark.parametrize("requirement", [one.id for one in AUDIT])
@@ -102,7 +103,7 @@ def test_a_hidden_control_plane_is_manual_where_the_profile_says_so(tmp_path):
     worker = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "w1"}}
     path = Path("examples") / "AUD-101" / "x.yaml"
     example = replace(Example(path, Verdict.MANUAL, (worker,)), profile=str(own))
-    records = judge_example(example, CATALOGUE, folder)
+    records = judge_example(example, CATALOGUE, folder, PROFILES)
     assert [one.verdict for one in records] == [Verdict.MANUAL]
     assert "ask for" in records[0].reason
 

@@ -22,6 +22,7 @@ from preaudit.suites import data_folder, load_builtin
 from preaudit.verdict import Verdict
 
 CATALOGUE = load_builtin()
+PROFILES: dict = {}
 KINDS = {"endpoint": Subject, "component_endpoint": ComponentEndpoint, "closed_port": ClosedPort}
 NEEDS_THE_ESTATE = {"TLS-414"}
 REQUIREMENTS = [one for one in CATALOGUE.requirements
@@ -160,7 +161,7 @@ def test_a_cut_off_sslv3_is_a_warning_and_a_cut_off_tls_1_0_is_not(tmp_path):
         if example.path.stem == "unknown-cut-off":
             folder = tmp_path / example.requirement
             folder.mkdir()
-            (record,) = judge_example(example, CATALOGUE, folder)
+            (record,) = judge_example(example, CATALOGUE, folder, PROFILES)
             levels[example.requirement] = record.level.value
     assert levels == {"TLS-101": "warn", "TLS-102": "warn", "TLS-103": "fail", "TLS-104": "fail"}
 
@@ -206,4 +207,4 @@ def test_a_key_is_in_one_place_only_where_all_were_seen(hidden, tmp_path):
 def judged(requirement: str, folder, specs):
     """The records of a requirement over some endpoints."""
     lines = tuple({"apiVersion": "preaudit/v1", "kind": "Endpoint", "spec": one} for one in specs)
-    return judge_example(Example(Path(requirement) / "x.yaml", Verdict.UNKNOWN, lines), CATALOGUE, folder)
+    return judge_example(Example(Path(requirement) / "x.yaml", Verdict.UNKNOWN, lines), CATALOGUE, folder, PROFILES)

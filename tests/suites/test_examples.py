@@ -9,6 +9,7 @@ from preaudit.suites import data_folder, load_builtin
 from preaudit.verdict import Verdict, worst
 
 CATALOGUE = load_builtin()
+PROFILES: dict = {}
 NEVER_FAILS = {"endpoint_coverage"}
 """Kinds that tell what was not seen: where others fail, they are unknown."""
 EXAMPLES = list(examples_of(data_folder("suites")))
@@ -16,7 +17,7 @@ EXAMPLES = list(examples_of(data_folder("suites")))
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"{one.requirement}-{one.path.stem}")
 def test_the_example_gets_the_verdict_of_its_name(example: Example, tmp_path: Path):
-    records = judge_example(example, CATALOGUE, tmp_path)
+    records = judge_example(example, CATALOGUE, tmp_path, PROFILES)
     told = "\n".join(f"{one.verdict.value}: {one.reason}" for one in records)
     assert worst(one.verdict for one in records) is example.expected, told
 

@@ -21,6 +21,7 @@ from preaudit.suites import data_folder, load_builtin
 from preaudit.verdict import Verdict
 
 CATALOGUE = load_builtin()
+PROFILES: dict = {}
 OF_ENDPOINTS = ("TLS-801", "TLS-802", "TLS-803", "TLS-804", "NET-701", "NET-702", "NET-801")
 EXAMPLES = [one for one in examples_of(data_folder("suites")) if one.requirement in {*OF_ENDPOINTS, "NET-601"}]
 OPEN = {Verdict.FAIL, Verdict.UNKNOWN}
@@ -88,7 +89,7 @@ def test_a_pass_does_not_survive_that_nobody_tried(requirement):
 def test_ports_that_nobody_scanned_are_unknown_in_every_place(tmp_path):
     """Without nmap there is a status and no line."""
     (example,) = [one for one in EXAMPLES if one.path.stem == "unknown-not-installed" and one.requirement == "NET-601"]
-    records = judge_example(example, CATALOGUE, tmp_path)
+    records = judge_example(example, CATALOGUE, tmp_path, PROFILES)
     assert {one.verdict for one in records} == {Verdict.UNKNOWN}
 
 

@@ -123,6 +123,5 @@ def served_keys(estate: Estate, namespace: str) -> Iterator[ServedKey]:
 
 
 def key_places(estate: Estate) -> list[str]:
-    """Keys are compared in one item, for the whole cluster."""
-    del estate
-    return [CLUSTER]
+    """Keys are compared in one item, for the whole cluster; not at all in a run that is limited to namespaces."""
+    return [CLUSTER] if estate.snapshot.collection.scope_namespaces is None else []

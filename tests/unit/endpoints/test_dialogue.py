@@ -60,6 +60,7 @@ def test_who_says_something_else_is_somebody_else(protocol, text):
     (b"\x2a\0\0\x02\xff\x15\x04Bad handshake", b"\x15\x03\x03\x00\x02\x02\x28"),
     (b"\x16\x03\x03\x00\xff" + b"x" * 255, None),
     (b"\x15\x03\x03\x00\x02\x02\x46", None),
+    (b"\x15\x03\x03\x00\x02\x02\x28\x16\0\0\x02\xff\x13\x04#08S01Bad handshake", b"\x15\x03\x03\x00\x02\x02\x28"),
     (b"\x2a\0\0\x02\x00no error", None),
 ])  # fmt: skip
 def test_a_refusal_in_mysqls_own_words_is_an_alert(came, told):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from preaudit.collect.endpoints.dialogue import STARTTLS, NoTls, OtherProtocol
+from preaudit.collect.endpoints.dialogue import STARTTLS, NoTls, OtherProtocol, has_tls, is_mysql
 from preaudit.collect.endpoints.pages import Ask, fetch, page_of, wants_tls
 from preaudit.collect.endpoints.protocols import Question, greeted, in_turn
 from preaudit.collect.tls.connection import Broken, Connection, Refused, Stopped, TimedOut
@@ -35,6 +35,7 @@ _MOST = 8192
 
 
 _UNTOLD = Fact()
+_NOT_DEMANDED = Fact(None, "TLS is offered, not proved to be demanded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,8 @@ def classify(open_: Open, port: int, *, server_name: str = "", hint: str = "", s
         return _begun(open_, starttls, plaintext_known=False)
     raw, how = _first(open_, server_name)
     protocol = greeted(raw)
+    if protocol == "mysql" and is_mysql(raw[4:]):
+        return _mysql(raw[4:])
     if protocol in STARTTLS:
         return _begun(open_, protocol, plaintext_known=True)
     if protocol:
@@ -131,6 +134,13 @@ def _first(open_: Open, server_name: str) -> tuple[bytes, str]:
         connection.close()
 
 
+def _mysql(greeting: bytes) -> Spoken:
+    """What its greeting says: each further connection counts against the address that it came from."""
+    if has_tls(greeting):
+        return Spoken(protocol="mysql", tls=True, starttls="mysql", plaintext=_NOT_DEMANDED)
+    return Spoken(protocol="mysql", plaintext=Fact(True, "MySQL without TLS"))  # noqa: FBT003
+
+
 def _begun(open_: Open, protocol: str, *, plaintext_known: bool) -> Spoken:
     """A protocol that begins TLS in its own words: whether it does."""
     plaintext = Fact(True, "it greets in plain text") if plaintext_known else Fact(None, "not asked for")  # noqa: FBT003
@@ -158,8 +168,7 @@ def _begun(open_: Open, protocol: str, *, plaintext_known: bool) -> Spoken:
     finally:
         connection.close()
     # Whether a session goes on without TLS as well is for the server's configuration to say, not for its greeting.
-    demanded = Fact(None, "TLS is offered, not proved to be demanded")
-    return Spoken(protocol=protocol, tls=True, starttls=protocol, plaintext=demanded)
+    return Spoken(protocol=protocol, tls=True, starttls=protocol, plaintext=_NOT_DEMANDED)
 
 
 def _questioned(open_: Open, port: int, hint: str, how: str) -> Spoken:

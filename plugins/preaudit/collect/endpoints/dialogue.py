@@ -19,6 +19,7 @@ _LDAP_OID = b"1.3.6.1.4.1.1466.20037"
 _LDAP_STARTTLS = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x16" + _LDAP_OID
 _MYSQL_SSL = 0x0800
 _MYSQL_ERROR, _MAX_SEQUENCE = b"\xff", 8
+_ALERT = b"\x15\x03"
 _RECORDS = frozenset({20, 21, 22, 23})
 _HANDSHAKE_FAILURE = b"\x15\x03\x03\x00\x02\x02\x28"
 
@@ -46,12 +47,17 @@ def mysql(connection: Connection, deadline: float) -> None:
     greeting = Talk(connection).packet(deadline)
     if not is_mysql(greeting):
         raise OtherProtocol("no greeting of MySQL's")
-    end = greeting.find(b"\0", 1)
-    capabilities = struct.unpack_from("<H", greeting, end + 14)[0] if len(greeting) >= end + 16 else 0
-    if not capabilities & _MYSQL_SSL:
+    if not has_tls(greeting):
         raise NoTls("MySQL without TLS")
     body = struct.pack("<IIB23x", 0x0000_8A05 | _MYSQL_SSL, 1 << 24, 33)
     connection.send(struct.pack("<I", len(body))[:3] + b"\x01" + body, deadline)
+
+
+def has_tls(greeting: bytes) -> bool:
+    """Whether the capabilities in a greeting's payload have TLS."""
+    end = greeting.find(b"\0", 1)
+    capabilities = struct.unpack_from("<H", greeting, end + 14)[0] if len(greeting) >= end + 16 else 0
+    return bool(capabilities & _MYSQL_SSL)
 
 
 def is_mysql(packet: bytes) -> bool:
@@ -137,6 +143,8 @@ class RefusedInMysql:
         if self._first and found:
             self._first = False
             is_tls = found[0] in _RECORDS and found[1:2] == b"\x03"
+            if found.startswith(_ALERT) and found[3:5] == b"\0\x02":
+                return found[:7]  # the same in its own protocol may follow at once
             if not is_tls and found[4:5] == _MYSQL_ERROR and found[3] <= _MAX_SEQUENCE:
                 return _HANDSHAKE_FAILURE
         return found

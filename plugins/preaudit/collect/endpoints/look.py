@@ -38,7 +38,7 @@ _SPOKEN = frozenset({"postgresql", "mysql", "smtp", "imap", "pop3", "ldap", "red
                      "ssh", "dns", "ftp", "vnc"})  # fmt: skip
 """Protocols that are not HTTP/1.1, where one of them answered."""
 _UNTOLD = Fact()
-MYSQL_CONNECTIONS = 18
+MYSQL_CONNECTIONS = 19
 """A MySQL server blocks an address after 100 connections that end early, so it is asked few questions."""
 
 
