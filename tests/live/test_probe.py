@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from testbed import deploy, node, probe_image
-from testbed.layout import STATE
+from testbed.layout import BRIDGE_ADDRESS, STATE
 from tests.live.judged import AUDIT_LOG, requests_since
 
 pytestmark = pytest.mark.live
@@ -186,6 +190,11 @@ def test_one_job_is_made_and_deleted_and_nothing_else_is_written(unenforced):
     assert address("jobs,pods", HOME, [], "{.items}") == "[]"
 
 
+def drop(verb, *rule):
+    command = node.enter("node2", ["iptables", "-w", "-t", "raw", verb, "PREROUTING", *rule, "-p", "tcp", "-j", "DROP"])
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+
 @pytest.fixture(scope="module")
 def wall(walls):
     """Stands in for a network plugin that enforces policies: the node drops what anybody sends to the isolated pod.
@@ -193,15 +202,9 @@ def wall(walls):
     A real engine needs netfilter's queue in nftables, which kernels of build machines lack.
     """
     target = address("pods", WALLED, ["-l", "app=web"], "{.items[0].status.podIP}")
-    rule = ["PREROUTING", "-d", f"{target}/32", "-p", "tcp", "-j", "DROP"]
-
-    def iptables(verb):
-        command = node.enter("node2", ["iptables", "-w", "-t", "raw", verb, *rule])
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
-
-    iptables("-I")
+    drop("-I", "-d", f"{target}/32")
     yield target
-    iptables("-D")
+    drop("-D", "-d", f"{target}/32")
 
 
 def test_a_policy_that_is_enforced_passes(wall, probed):
@@ -237,4 +240,36 @@ def test_a_quota_that_leaves_no_room_is_unknown(probed):
         deploy.kubectl(["delete", "-f", "-"], json.dumps(quota))
     assert {one["verdict"] for one in run.records.values()} == {"unknown"}
     assert all("a quota or an admission rule may refuse it" in one["reason"] for one in run.records.values())
+    assert address("jobs,pods", HOME, [], "{.items}") == "[]"
+
+
+def test_what_nobody_reaches_from_outside_is_looked_at_from_inside(preaudit, prober, image, tmp_path):
+    words = ("--select", "TLS-001", "--set", f"in_cluster.image={image}", "--namespace", FREE, "--namespace", HOME)
+    rule = ("-d", address("pods", FREE, ["-l", "app=web"], "{.items[0].status.podIP}"), "-s", BRIDGE_ADDRESS)
+    drop("-I", *rule)
+    try:
+        found = {}
+        for group in ("connect", "in-cluster"):
+            pack = tmp_path / group
+            preaudit("run", *ASKED, *words, "--active", group, "--kubeconfig", prober, "--out", pack)
+            lines = (pack / "snapshot" / "endpoints-connect.jsonl").read_text().splitlines()
+            found[group] = next(one for one in (json.loads(line)["spec"] for line in lines) if one["port"] == 8080)
+    finally:
+        drop("-D", *rule)
+    assert found["connect"]["reached"] == "unreachable"
+    inside = found["in-cluster"]
+    assert (inside["vantage"], inside["reached"], inside["protocol"], inside["owner"]) == ("in-cluster", "open", "http", "web")
+
+
+def test_ctrl_c_leaves_nothing(prober, image, tmp_path):
+    program = Path(sys.executable).with_name("preaudit")
+    words = ["run", *ASKED, "--set", f"in_cluster.image={image}", "--kubeconfig", str(prober), "--out", str(tmp_path / "pack")]
+    with subprocess.Popen([program, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        ends = time.monotonic() + 60
+        while address("jobs", HOME, [], "{.items}") == "[]":
+            assert time.monotonic() < ends, "no Job came about"
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, said
     assert address("jobs,pods", HOME, [], "{.items}") == "[]"
