@@ -37,6 +37,10 @@ class Fault(Exception):  # noqa: N818 - a state of the world
     """The probe could not do its work; the text says why, as a sentence without a full stop."""
 
 
+class Unanswered(Fault):
+    """Nobody knows whether a request had its effect."""
+
+
 class Metadata(Struct):
     """Of a Job or a pod."""
 
@@ -237,7 +241,7 @@ class Client:
                 )
             except NotAnswered as error:
                 if not left:
-                    raise Fault(f"{verb} {path}: {error.cause}") from None
+                    raise Unanswered(f"{verb} {path}: {error.cause}") from None
             else:
                 if answer.status not in RETRIED or not left:
                     return answer

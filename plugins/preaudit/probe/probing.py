@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ from preaudit.subjects.estate import Estate
 Seen = tuple[Place, Endpoint]
 _CALL = "a Job of the probe's image"
 _FORWARD_SECONDS = 20.0
+_OWN = re.compile(rf"{PREFIX}[a-z0-9]+(?:-[a-z0-9]+)?")
 NO_IMAGE = "name the image: --set in_cluster.image=REGISTRY/preaudit@sha256:… (deploy/README.md says how it is made)"
 
 
@@ -88,7 +90,8 @@ class Probing:
             self._check(text)
             told = read_log(running.log(), plan)
         except Fault as error:
-            self._fault = f"the probe pod: {error}"
+            # Names of a run would make two records of the same thing differ.
+            self._fault = _OWN.sub(f"{PREFIX}…", f"the probe pod: {error}")
             self._found = failed(asked, self._fault)
             return list(seen)
         self._found = list(answers(asked, told, lambda place: listens(place, forward)))
@@ -118,7 +121,8 @@ class Probing:
         if len(plan) > MAX_PLAN:
             raise Fault(f"its questions are {len(plan)} bytes long, more than {MAX_PLAN}")
         known = self.collection
-        if known.namespaces_complete and self.settings.namespace not in known.namespaces:
+        every = known.scope_namespaces is None and known.namespaces_complete
+        if every and self.settings.namespace not in known.namespaces:
             raise Fault(f"namespace {self.settings.namespace} does not exist: kubectl create namespace "
                         f"{self.settings.namespace}, or --set in_cluster.namespace=…")  # fmt: skip
 
@@ -127,7 +131,9 @@ class Probing:
         namespace = origin.namespace
         why = ""
         if unseen := estate.gaps((POLICIES,), namespace):
-            why = f"whether a policy of namespace {namespace} holds the probe back was not seen: {unseen[0][1]}"
+            scope = self.collection.scope_namespaces
+            hint = f" (add --namespace {namespace})" if scope is not None and namespace not in scope else ""
+            why = f"whether a policy of namespace {namespace} holds the probe back was not seen: {unseen[0][1]}{hint}"
         elif names := Isolation(estate).holding_back(origin):
             why = (f"the policy {names[0]} of namespace {namespace} limits what the probe may send: name another "
                    "with --set in_cluster.namespace=…")  # fmt: skip

@@ -103,9 +103,11 @@ def questions(
     # What answered from outside, or what a Service leads to, is likelier to answer at all.
     places = sorted(found.places, key=lambda one: (one.where not in open_at, not one.served, one.endpoint, one.address))
     everywhere = made.controls.add(of_cluster(estate))
+    of_nodes: dict[str, tuple[int, ...]] = {}
     for about, place, node in _isolated(pods, places, policies, sure, origin):
-        numbers = made.controls.add(of_node(node, places, pods, policies, sure))
-        made.policies.append(Asking(about, place, numbers))
+        if node not in of_nodes:
+            of_nodes[node] = made.controls.add(of_node(node, places, pods, policies, sure))
+        made.policies.append(Asking(about, place, of_nodes[node]))
     for address in settings.metadata:
         about = Reachability(question=Question.METADATA, owner_kind="Address", owner=address, port=80, address=address,
                              origin=origin.namespace)  # fmt: skip

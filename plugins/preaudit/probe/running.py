@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from preaudit.collect.wording import clean
-from preaudit.probe.client import Client, Fault, Job
+from preaudit.probe.client import Client, Fault, Job, Unanswered
 from preaudit.probe.job import PREFIX, job
 from preaudit.probe.parameters import Settings
 from preaudit.probe.standing import Standing, standing
@@ -21,6 +21,8 @@ LATE_SECONDS = 20.0
 """How long after its deadline a Job is waited for; the controllers act late."""
 GONE_SECONDS = 90.0
 """How long its deletion is waited for."""
+SETTLE_SECONDS = 5.0
+"""How long after a request that nobody answered its effect is looked for."""
 _STALE = timedelta(seconds=60)
 
 
@@ -57,7 +59,7 @@ class Running:
         """
         self.sweep()
         try:
-            self.client.create(job(self.settings, self.run_id, self.plan))
+            self._make()
             ended = self._end()
             text = self.client.log(ended.pod) if ended.pod else b""
             if not ended.good:
@@ -67,6 +69,14 @@ class Running:
         finally:
             # Also where the server did not say whether the Job was made, and on Ctrl-C.
             self._clear()
+
+    def _make(self) -> None:
+        try:
+            self.client.create(job(self.settings, self.run_id, self.plan))
+        except Unanswered:
+            # The server may still be at it, and what it makes after our deletion would stay.
+            self.client.sleep(SETTLE_SECONDS)
+            raise
 
     def sweep(self) -> None:
         """Delete the Jobs of earlier runs that nobody can be waiting for any more.

@@ -43,8 +43,8 @@ def standing(job: Job | None, pods: list[Pod]) -> Standing:
     if not pods:
         if failed is not None:
             return Standing(f"the Job failed: {clean(f'{failed.reason}: {failed.message}', 300)}", over=True)
-        return Standing("no pod was made for it; a quota or an admission rule may refuse it, which "
-                        f"kubectl describe job {clean(job.metadata.name, 80)} tells")  # fmt: skip
+        return Standing("no pod was made for it; a quota or an admission rule may refuse it, which the namespace's "
+                        "events tell: kubectl get events")  # fmt: skip
     pod = max(pods, key=lambda one: (one.metadata.creationTimestamp, one.metadata.name))
     ended = _ended(pod)
     if ended is not None:

@@ -80,11 +80,11 @@ def probe(tmp_path, cluster, running, monkeypatch):
     monkeypatch.setattr(module, "listens", lambda place, forward: Fact(True, "it answers"))
     monkeypatch.setattr(module, "Client", lambda access, namespace: replace(running.client, namespace=namespace))
 
-    def run(objects=WORLD, settings=SETTINGS, sources=None, seen=(), namespaces_complete=True):
+    def run(objects=WORLD, settings=SETTINGS, sources=None, seen=(), scope=None):
         folder = tmp_path / "snapshot"
         folder.mkdir()
         snapshot = write_snapshot(folder, json.loads(json.dumps(list(objects))), sources)
-        collection = msgspec.structs.replace(snapshot.collection, namespaces_complete=namespaces_complete,
+        collection = msgspec.structs.replace(snapshot.collection, scope_namespaces=scope,
                                              sources=tuple(one for one in snapshot.collection.sources if one.source != IN_CLUSTER))  # fmt: skip
         made = Probing(folder=folder, collection=collection, access=running.client.access, settings=settings, run_id="abc123",
                        times=lambda: datetime(2026, 11, 22, tzinfo=UTC).isoformat())  # fmt: skip
@@ -200,6 +200,19 @@ def test_every_fault_is_the_cause_of_every_question(probe, cluster, change, caus
     assert all(one.answered is Answered.UNKNOWN and cause in one.cause for one in found.values())
     assert status.status is Status.ERROR
     assert cause in status.cause
+
+
+def test_a_cause_does_not_name_the_run(probe, cluster):
+    cluster.refuse["GET", "log"] = (500, 'container "probe" in pod "preaudit-probe-abc123-x7k2p" is gone')
+    found, _, (status,), _ = probe()
+    assert 'in pod "preaudit-probe-…" is gone' in status.cause
+    assert all("abc123" not in one.cause for one in found.values())
+
+
+def test_a_namespace_outside_of_the_declared_scope_may_exist(probe, cluster):
+    found, *_ = probe(settings=replace(SETTINGS, namespace="elsewhere"), scope=("free", "walled"))
+    assert cluster.seen
+    assert "does not exist" not in found["Pod/web:8080"].cause
 
 
 def test_ports_behind_a_sidecar_are_looked_at_and_its_own_are_not(probe, cluster):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from preaudit.probe.client import Client, Fault
+from preaudit.probe.client import Client, Fault, Unanswered
 from preaudit.probe.running import Running
 from preaudit.probe.words import MAX_LOG
 
@@ -165,6 +165,20 @@ def test_a_server_that_is_gone(running):
     running.client = Client(type(running.client.access)(api_url="http://127.0.0.1:1", context="", pool=running.client.access.pool, authorization=lambda: ""), "probes", sleep=lambda _: None)
     with pytest.raises(Fault, match="no connection"):
         running.log()
+
+
+def test_a_job_whose_making_nobody_answered_is_looked_for_later(cluster, running):
+    class Silent(Client):
+        def create(self, body):
+            super().create(body)
+            raise Unanswered("POST: the answer broke off")
+
+    running.client = Silent(running.client.access, "probes", running.client.sleep)
+    with pytest.raises(Fault, match="broke off"):
+        running.log()
+    assert running.now() >= 5
+    assert cluster.jobs == {}
+    assert GONE in running.notes[-1]
 
 
 @pytest.mark.parametrize("namespace", ["../kube-system", "a/b", "", "A", "a?x", "kube-system/pods/x/exec#"])
