@@ -181,9 +181,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class DebugPath(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One path that should not be there for strangers; `status` is 0 where no answer came, and `cause` says why.
 
-    Attributes:
-        recognised: the page is the thing that the path is known for.
-        as_missing: it is the same as for a page that nobody has; None where that is not known.
+    It is `recognised` as what the path is known for, or the same `as_missing` ones (None: that is not known).
     """
 
     path: str
@@ -244,8 +242,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         attacks: whether known attacks on TLS succeed, by name; empty where they were not tried on purpose.
         pages: HTTP answers.
         debug_paths: what it answers at paths that strangers should not find; empty where nobody asked.
-        credentials: whether it lets somebody in by a well-known password, by protocol and account; none was tried
-            more than once.
+        credentials: whether a well-known password lets somebody in, by protocol and account; each was tried once.
         plaintext: it speaks its protocol without TLS to anybody who asks (a mere redirect to https is in `pages`).
     """
 

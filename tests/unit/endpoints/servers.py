@@ -64,6 +64,17 @@ def says(greeting):
     return talk
 
 
+def replies(*answers_):
+    """Hears a first message, and says all of this."""
+
+    def talk(connection):
+        connection.recv(4096)
+        connection.sendall(b"".join(answers_))
+        connection.recv(100)
+
+    return talk
+
+
 def answers(table):
     """Answers a first message that starts with a key by its value; closes on anything else."""
 

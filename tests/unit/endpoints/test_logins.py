@@ -9,7 +9,6 @@ import threading
 import msgspec
 import pytest
 
-from preaudit.collect.endpoints import closer
 from preaudit.collect.endpoints.accounts import Account, Tries, parse_accounts
 from preaudit.collect.endpoints.closer import Closer
 from preaudit.collect.endpoints.look import Direct, Gates, Look
@@ -19,37 +18,11 @@ from preaudit.endpoint import Endpoint, Fact, Page, Reached, Tls
 from preaudit.errors import UsageError
 from preaudit.passwords import account_names
 
-from .servers import answers, secured, serving, silent
+from .servers import answers, replies, secured, serving, silent
 
 POSTGRES = Account("postgresql", "postgres", "postgres")
-ROOT = Account("mysql", "root", "")
 REDIS = Account("redis", "", "")
 ADMIN = Account("http", "admin", "admin")
-
-
-@pytest.fixture
-def tried(monkeypatch):
-    """What comes of accounts at a server, and how many connections it took."""
-
-    monkeypatch.setattr(closer, "_SECONDS", 0.8)
-
-    def run(talk, *accounts, protocol="", **more):
-        connections = []
-
-        def counted(connection):
-            connections.append(connection)
-            talk(connection)
-
-        stop = threading.Event()
-        look = Look(vantage=Direct(stop), gates=Gates(Pace(at_once=4, per_second=0)), anchors={}, common=(), stop=stop)
-        with serving(counted) as port:
-            place = Place(owner_kind="Deployment", owner="web", namespace="shop", address="127.0.0.1", port=port)
-            seen = Endpoint(**{"owner_kind": "Deployment", "owner": "web", "namespace": "shop", "port": port, "reached": Reached.OPEN,
-                            "protocol": protocol or accounts[0].protocol} | more)  # fmt: skip
-            ((_, told),) = Closer(accounts=accounts, seconds=20).add([(place, seen)], look)
-        return told.credentials, len(connections)
-
-    return run
 
 
 # PostgreSQL
@@ -112,28 +85,19 @@ def scram(password, rounds=4096, nonce=None):
     return postgres(10, b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0", judge)
 
 
-def says(*answers_):
-    def talk(connection):
-        connection.recv(4096)
-        connection.sendall(b"".join(answers_))
-        connection.recv(100)
-
-    return talk
-
-
 @pytest.mark.parametrize(("server", "value"), [
-    (says(OK), True),  # "trust": nobody is asked
-    (says(message(b"N", b"x\0"), OK), True),
+    (replies(OK), True),  # "trust": nobody is asked
+    (replies(message(b"N", b"x\0"), OK), True),
     (cleartext(b"postgres"), True), (cleartext(b"other"), False),
     (md5(b"postgres"), True), (md5(b"other"), False),
     (scram(b"postgres"), True), (scram(b"other"), False),
     (scram(b"postgres", nonce="foreign"), None), (scram(b"postgres", rounds=10_000_000), None),
-    (says(error("28P01")), False),
-    (says(error("28000")), None),  # pg_hba.conf has no line for this machine; it may have one for others
-    (says(error("53300")), None), (says(error("57P03")), None),
-    (says(message(b"R", struct.pack("!I", 7))), None),
-    (says(b"R\0\0\0\1"), None), (says(b"R\xff\xff\xff\xff"), None), (says(b"HTTP/1.1 400 Bad\r\n\r\n"), None), (says(b""), None),
-    (says(message(b"R", struct.pack("!I", 10) + b"SCRAM-SHA-256\0\0"), message(b"R", struct.pack("!I", 11) + b"r=,s")), None),
+    (replies(error("28P01")), False),
+    (replies(error("28000")), None),  # pg_hba.conf has no line for this machine; it may have one for others
+    (replies(error("53300")), None), (replies(error("57P03")), None),
+    (replies(message(b"R", struct.pack("!I", 7))), None),
+    (replies(b"R\0\0\0\1"), None), (replies(b"R\xff\xff\xff\xff"), None), (replies(b"HTTP/1.1 400 Bad\r\n\r\n"), None), (replies(b""), None),
+    (replies(message(b"R", struct.pack("!I", 10) + b"SCRAM-SHA-256\0\0"), message(b"R", struct.pack("!I", 11) + b"r=,s")), None),
 ])  # fmt: skip
 def test_postgresql(tried, server, value):
     facts, connections = tried(server, POSTGRES)
@@ -152,68 +116,6 @@ def test_a_login_within_tls_is_made_within_tls(tried, tmp_path):
 
     facts, connections = tried(talk, POSTGRES, starttls="postgresql", tls=Tls(offers=()))
     assert (facts["postgresql postgres"].value, connections) == (True, 1)
-
-
-# MySQL
-
-
-def packet(number, body):
-    return struct.pack("<I", len(body))[:3] + bytes([number]) + body
-
-
-SALT = b"12345678abcdefghijkl"
-GREETING = (b"\x0a8.0.36\0" + b"\0\0\0\1" + SALT[:8] + b"\0" + struct.pack("<H", 0xF7FF) + b"\xff" + b"\0\0" + b"\xff\xff" + b"\x15"
-            + b"\0" * 10 + SALT[8:] + b"\0" + b"%b\0")  # fmt: skip
-
-
-def mysql_error(code):
-    return packet(2, b"\xff" + struct.pack("<H", code) + b"#28000no")
-
-
-def mysql(*replies, plugin=b"mysql_native_password", seen=None):
-    def talk(connection):
-        connection.sendall(packet(0, GREETING % plugin))
-        for reply in replies:
-            asked = connection.recv(4096)
-            if seen is not None:
-                seen.append(asked)
-            connection.sendall(reply)
-        connection.recv(100)
-
-    return talk
-
-
-DONE = packet(2, b"\0\0\0\2\0\0\0")
-
-
-@pytest.mark.parametrize(("server", "value"), [
-    (mysql(DONE), True), (mysql(mysql_error(1045)), False), (mysql(mysql_error(1698)), False),
-    (mysql(mysql_error(1130)), None), (mysql(mysql_error(1040)), None), (mysql(mysql_error(3159)), None),
-    (mysql(packet(2, b"\xfemysql_native_password\0" + SALT + b"\0"), packet(4, b"\0\0\0")), True),
-    (mysql(packet(2, b"\xfemysql_native_password\0" + SALT + b"\0"), packet(4, b"\xff\x15\x04#28000no")), False),
-    (mysql(packet(2, b"\xfeauth_gssapi\0")), None),
-    (mysql(packet(2, b"\x01\x04")), None),
-    (mysql(packet(2, b"\x01\x03") + packet(3, b"\0\0\0")), True),
-    (says(b""), None), (lambda connection: connection.sendall(packet(0, b"\xff\x69\x04Host is blocked")), None),
-    (lambda connection: connection.sendall(packet(0, b"\x0a5.0\0short")), None),
-    (lambda connection: connection.sendall(b"\xff\xff\xff\0"), None),
-])  # fmt: skip
-def test_mysql(tried, server, value):
-    facts, connections = tried(server, ROOT)
-    assert facts["mysql root"].value is value, facts
-    assert connections == 1
-
-
-@pytest.mark.parametrize(("plugin", "answer"), [
-    (b"mysql_native_password", lambda: bytes(a ^ b for a, b in zip(hashlib.sha1(b"pw").digest(), hashlib.sha1(SALT + hashlib.sha1(hashlib.sha1(b"pw").digest()).digest()).digest(), strict=True))),
-    (b"caching_sha2_password", lambda: bytes(a ^ b for a, b in zip(hashlib.sha256(b"pw").digest(), hashlib.sha256(hashlib.sha256(hashlib.sha256(b"pw").digest()).digest() + SALT).digest(), strict=True))),
-])  # fmt: skip
-def test_a_password_of_mysql_is_never_sent_as_it_is(tried, plugin, answer):
-    seen = []
-    facts, _ = tried(mysql(DONE, plugin=plugin, seen=seen), Account("mysql", "root", "pw"))
-    assert facts["mysql root"].value is True
-    assert answer() in seen[0]
-    assert b"pw" not in seen[0].replace(b"password", b"")
 
 
 # Redis, HTTP
