@@ -25,7 +25,8 @@ from preaudit.source import SOURCES
 pytestmark = pytest.mark.live
 CANARY = "Zq7-canary-" + uuid.uuid4().hex[:12]
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-LISTS = [name for name in SOURCES if name not in {"secrets", "nodes/configz"}]
+LISTS = [name for name, source in SOURCES.items() if source.builtin and "/" not in name and name != "secrets"]
+"""Kinds that every cluster has; what stands beside them is looked at otherwise than by lists."""
 
 OTHER_CA = """\
 -----BEGIN CERTIFICATE-----
@@ -153,7 +154,7 @@ def collect(tmp_path, monkeypatch):
 
     monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", recording)
 
-    def run(kubeconfig, sources=tuple(SOURCES), **options):
+    def run(kubeconfig, sources=(*LISTS, "secrets", "nodes/configz"), **options):
         sent.clear()
         folder = tmp_path / f"snapshot-{uuid.uuid4().hex[:6]}"
         settings = {"namespaces": None, "read": (), "redaction_key": None, "kubelet_ca": None, **options}
@@ -202,6 +203,12 @@ def test_the_administrator_sees_everything(collect, admin, kubeconfig, area, tmp
     assert {entry["type"] for entry in tokens} == {"kubernetes.io/service-account-token"}
     assert set(area) <= {entry["metadata"]["namespace"] for entry in tokens}
     assert canary_free(snapshot)
+
+
+def test_kinds_that_a_cluster_need_not_have_are_absent(collect, kubeconfig, area):
+    collection, snapshot = collect(kubeconfig, ["gateways.gateway.networking.k8s.io"])
+    assert statuses(collection, "gateways.gateway.networking.k8s.io") == {"*": Status.ABSENT}
+    assert not snapshot.objects("gateways.gateway.networking.k8s.io")
 
 
 def test_every_object_that_the_server_has_is_kept(collect, admin, kubeconfig, area):

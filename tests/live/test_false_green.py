@@ -75,7 +75,8 @@ def test_no_fault_makes_a_verdict_better(kubeconfig, tmp_path, impatient):
     server = Server(kubeconfig)
     settled(server)
     plant(server)
-    sources = sorted(plan.sources - {"nodes/configz"})
+    # Faults of kubelets and of endpoints have tests of their own; kinds that this cluster has not are not listed.
+    sources = sorted(name for name in plan.sources if "/" not in name and SOURCES[name].builtin)
     combinations = compared = 0
     wrong = []
     try:
