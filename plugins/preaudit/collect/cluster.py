@@ -48,7 +48,7 @@ from preaudit.snapshot import (
     file_name,
     write_collection,
 )
-from preaudit.source import DIALLED, PROBED, SOURCES, Source, with_needs
+from preaudit.source import DIALLED, IN_CLUSTER, PROBED, SOURCES, Source, with_needs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -229,7 +229,7 @@ class _Run:
         if manner.probe is not None and "in-cluster" in manner.groups:
             probe = Probing(
                 folder=self.folder, collection=collection, access=self.api.access, settings=manner.probe,
-                run_id=secrets.token_hex(5), times=self.time,
+                run_id=secrets.token_hex(5), times=self.time, judged=IN_CLUSTER in wanted,
             )  # fmt: skip
         around = Around(
             folder=self.folder, collection=collection, found=found, manner=manner, known=known, stop=self.stop,

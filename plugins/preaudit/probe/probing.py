@@ -21,7 +21,7 @@ from preaudit.probe.client import Client, Fault
 from preaudit.probe.isolation import POLICIES, Isolation, Origin
 from preaudit.probe.job import PREFIX, labels
 from preaudit.probe.parameters import Settings
-from preaudit.probe.questions import questions
+from preaudit.probe.questions import Questions, questions
 from preaudit.probe.reading import read_log
 from preaudit.probe.running import Running
 from preaudit.probe.words import MAX_PLAN, encoded
@@ -48,6 +48,7 @@ class Probing:
         settings: where and how it runs.
         run_id: of this run.
         times: the present time, as it is recorded.
+        judged: requirements ask for its source; else it only looks at what nobody reaches from outside.
         notes: what was done to the cluster, in sentences.
     """
 
@@ -57,6 +58,7 @@ class Probing:
     settings: Settings
     run_id: str
     times: Callable[[], str]
+    judged: bool = True
     notes: list[str] = field(default_factory=list)
     _found: list[Reachability] | None = None
     _gaps: dict[str, str] = field(default_factory=dict)
@@ -79,6 +81,10 @@ class Probing:
         estate = Estate(Snapshot(self.folder, self.collection))
         origin = self._origin(estate)
         asked = questions(estate, found, seen, self.settings, origin)
+        if not self.judged:
+            asked = Questions(looks=asked.looks)
+            if not asked.looks:
+                return list(seen)
         self._gaps = asked.gaps
         pace = look.gates.pace
         plan = asked.plan(

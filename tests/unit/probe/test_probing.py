@@ -80,14 +80,14 @@ def probe(tmp_path, cluster, running, monkeypatch):
     monkeypatch.setattr(module, "listens", lambda place, forward: Fact(True, "it answers"))
     monkeypatch.setattr(module, "Client", lambda access, namespace: replace(running.client, namespace=namespace))
 
-    def run(objects=WORLD, settings=SETTINGS, sources=None, seen=(), scope=None):
+    def run(objects=WORLD, *, settings=SETTINGS, sources=None, seen=(), scope=None, judged=True):
         folder = tmp_path / "snapshot"
         folder.mkdir()
         snapshot = write_snapshot(folder, json.loads(json.dumps(list(objects))), sources)
         collection = msgspec.structs.replace(snapshot.collection, scope_namespaces=scope,
                                              sources=tuple(one for one in snapshot.collection.sources if one.source != IN_CLUSTER))  # fmt: skip
         made = Probing(folder=folder, collection=collection, access=running.client.access, settings=settings, run_id="abc123",
-                       times=lambda: datetime(2026, 11, 22, tzinfo=UTC).isoformat())  # fmt: skip
+                       judged=judged, times=lambda: datetime(2026, 11, 22, tzinfo=UTC).isoformat())  # fmt: skip
         look = MUCH.look({}, Direct(threading.Event()), threading.Event())
         found = find_places(Snapshot(folder, collection), "https://10.1.0.1:6443")
         better = made.run(found, list(seen), look, None)
@@ -252,3 +252,15 @@ def test_what_the_probe_does_not_reach_either_stays_as_it_was(probe, cluster):
 def test_what_may_not_be_dialled_or_was_reached_is_not_asked_of_the_probe(probe, cluster, seen):
     probe(seen=[seen])
     assert "10.9.9.9" not in str(cluster.bodies)
+
+
+def test_where_no_requirement_asks_it_only_looks(probe, cluster):
+    cluster.log = log_of({}, lambda spot: Endpoint(owner_kind="Spot", owner="x", port=1, reached=Reached.OPEN, protocol="http"))
+    found, ((_, seen),), *_ = probe(seen=[hidden()], judged=False)
+    assert (found, seen.vantage) == ({}, "in-cluster")
+    assert "10.0.0.7" not in str(cluster.bodies)
+
+
+def test_nothing_is_made_where_there_is_nothing_to_ask(probe, cluster):
+    probe(judged=False)
+    assert cluster.seen == []
