@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from preaudit.attestation import Attestations, load_attestations
 from preaudit.errors import UsageError
 from preaudit.evidence.record import Record, in_order
@@ -15,10 +17,11 @@ from preaudit.gate import GateRules, parse_allow, parse_severity
 from preaudit.judge import Item, items_of, judge
 from preaudit.options import Options, words
 from preaudit.parameter import Policy
+from preaudit.plainfile import TooMuch, read_plain
 from preaudit.profile import Layer, Profile, load_profile, matching, unknown_requirement
 from preaudit.requirement import ACTIVE_GROUPS, Requirement
 from preaudit.rules import CORE, Rules
-from preaudit.snapshot import Snapshot, parse_time
+from preaudit.snapshot import MAX_COLLECTION, Snapshot, parse_time, stored_snapshot
 from preaudit.source import ENDPOINTS, with_needs
 from preaudit.subjects.estate import Estate
 from preaudit.suites import Catalogue, data_folder, load_builtin, load_own
@@ -35,6 +38,7 @@ class Plan:
         own: ids that come from a user's own files.
         profile: the effective profile.
         gate: what the user lets through.
+        endpoints_alone: no cluster is (or was) looked at, only endpoints that the user names.
     """
 
     options: Options
@@ -42,6 +46,7 @@ class Plan:
     own: frozenset[str]
     profile: Profile
     gate: GateRules
+    endpoints_alone: bool = False
 
     @cached_property
     def in_profile(self) -> tuple[Requirement, ...]:
@@ -82,15 +87,16 @@ class Plan:
     @cached_property
     def about_clusters(self) -> tuple[Requirement, ...]:
         """Requirements that lie outside a run on named endpoints alone: listed, not judged."""
-        if not self.options.targets_only:
+        if not self.endpoints_alone:
             return ()
-        return tuple(one for one in self.in_profile if not set(one.sources) <= set(ENDPOINTS))
+        named = set(ENDPOINTS)
+        return tuple(one for one in self.in_profile if one.subject.must_exist or not set(one.sources) <= named)
 
     @cached_property
     def sources(self) -> frozenset[str]:
         """Every source that the selected requirements read, and the two that identify a cluster."""
         named = {source for one in self.selected for source in one.sources}
-        return frozenset(named) if self.options.targets_only else with_needs(named | {"namespaces", "nodes"})
+        return frozenset(named) if self.endpoints_alone else with_needs(named | {"namespaces", "nodes"})
 
     @property
     def partial(self) -> tuple[str, ...]:
@@ -136,13 +142,29 @@ def make_plan(options: Options, own_paths: Sequence[Path], layers: Sequence[Laye
     gate = GateRules(
         parse_allow(options.allow), parse_severity(options.gate_severity), profile.settings["manual"] == "allow"
     )
-    plan = Plan(options, catalogue, own, profile, gate)
+    alone = options.targets_only or (options.snapshot is not None and _is_of_endpoints(Path(options.snapshot)))
+    plan = Plan(options, catalogue, own, profile, gate, endpoints_alone=alone)
     _check_parameters(plan)
     if options.waivers:
         load_waivers(Path(options.waivers), datetime.now(UTC))
     if options.attestations:
         load_attestations(Path(options.attestations), datetime.now(UTC))
     return plan
+
+
+def _is_of_endpoints(given: Path) -> bool:
+    """Whether a stored snapshot is one of named endpoints alone; what cannot be read is told when it is opened."""
+    try:
+        raw = read_plain(stored_snapshot(given) / "collection.json", MAX_COLLECTION)
+        return msgspec.json.decode(raw, type=_Mode).mode == "targets"
+    except (OSError, TooMuch, msgspec.MsgspecError, UnicodeError, RecursionError):
+        return False
+
+
+class _Mode(msgspec.Struct):
+    """The one field of collection.json that decides what a plan is about."""
+
+    mode: str = ""
 
 
 def _check_parameters(plan: Plan) -> None:

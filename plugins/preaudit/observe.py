@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from preaudit.audit import Plan
 from preaudit.errors import UsageError
-from preaudit.evidence.pack import MANIFEST
 from preaudit.manner import (
     ACCOUNTS,
     AT_ONCE,
@@ -25,7 +24,7 @@ from preaudit.manner import (
 from preaudit.options import READ_WORDS, words
 from preaudit.parameter import Policy
 from preaudit.probe.parameters import settings_of
-from preaudit.snapshot import Snapshot
+from preaudit.snapshot import Snapshot, stored_snapshot
 
 if TYPE_CHECKING:
     from preaudit.collect.endpoints.collected import Manner
@@ -108,12 +107,6 @@ def read_words(text: str | None) -> list[str]:
         if word not in READ_WORDS:
             raise UsageError(f"--read {word}: unknown word; it takes {', '.join(READ_WORDS)}")
     return found
-
-
-def stored_snapshot(given: Path) -> Path:
-    """The snapshot folder of a path that names one, or the pack that holds it."""
-    is_pack = (given / MANIFEST).is_file() or (given / "snapshot" / "collection.json").is_file()
-    return given / "snapshot" if is_pack else given
 
 
 def _copy(source: Path, folder: Path) -> None:

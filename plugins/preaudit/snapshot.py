@@ -376,3 +376,9 @@ def _check_file(folder: Path, stored: StoredFile) -> None:
         raise UsageError(f"{folder / stored.name} cannot be read: {error.strerror}; the snapshot is damaged") from None
     if found != stored.sha256:
         raise UsageError(f"{folder / stored.name} was changed after it was collected (its sha256 differs)")
+
+
+def stored_snapshot(given: Path) -> Path:
+    """The snapshot folder of a path that names one, or the pack that holds it."""
+    is_pack = (given / "manifest.json").is_file() or (given / "snapshot" / "collection.json").is_file()
+    return given / "snapshot" if is_pack else given

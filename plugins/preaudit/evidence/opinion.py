@@ -94,7 +94,7 @@ def _identity(checked: Checked) -> list[str]:
     if outline is None:
         return []
     run, totals = outline.run, outline.totals
-    cluster = outline.target.cluster_uid or "none (files were judged)"
+    cluster = outline.target.cluster_uid or "none (files or named endpoints were judged, or the cluster did not say)"
     verdicts = ", ".join(f"{totals.verdicts[one.value]:,} {one.value}" for one in Verdict)
     attested = f"; {totals.attested:,} of them rest on a person's word" if totals.attested else ""
     who = _text(outline.identity.user) or "nobody known"
