@@ -20,7 +20,7 @@ from preaudit.subjects.estate import BINDINGS
 from preaudit.subjects.hostports import HostPorts
 from preaudit.subjects.kubelet import Kubelet
 from preaudit.subjects.lens import Lens
-from preaudit.subjects.objects import Namespace, Service, ServiceAccount
+from preaudit.subjects.objects import ManagedCertificate, Namespace, Service, ServiceAccount
 from preaudit.subjects.owners import WORKLOAD_SOURCES
 from preaudit.subjects.rbac import Binding, Grant, Role, Rule
 from preaudit.subjects.reachability import IsolatedPod, MetadataAddress, SidecarPort
@@ -51,6 +51,7 @@ __all__ = [
     "IsolatedPod",
     "Kubelet",
     "Lens",
+    "ManagedCertificate",
     "MetadataAddress",
     "Namespace",
     "NotObservable",

@@ -110,6 +110,7 @@ SOURCES: dict[str, Source] = {
         Source("ingresses.networking.k8s.io", ("v1",), "Ingress", keep=("spec", "status")),
         Source("gateways.gateway.networking.k8s.io", ("v1", "v1beta1"), "Gateway", builtin=False,
                keep=("spec", "status")),
+        Source("certificates.cert-manager.io", ("v1",), "Certificate", builtin=False, keep=("spec", "status")),
         Source("apiservices.apiregistration.k8s.io", ("v1",), "APIService", namespaced=False),
         Source("certificatesigningrequests.certificates.k8s.io", ("v1",), "CertificateSigningRequest",
                namespaced=False, keep=("spec", "status")),

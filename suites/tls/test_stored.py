@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from preaudit import Policy, StoredCertificates, requirement
+from preaudit import ManagedCertificate, Policy, StoredCertificates, requirement
 
 from .test_certificates import DAYS_LEFT, EC_BITS, RSA_BITS, SHARE_LEFT
 
@@ -58,3 +58,19 @@ def test_stored_certificates_have_large_keys(stored_certificates: StoredCertific
     small = [f"{one.name}: {one.key[0]} {one.key[1]} bits" for one in stored_certificates.certificates
              if one.key[1] < least.get(one.key[0], 0)]  # fmt: skip
     assert not small, f"small keys: {', '.join(small[:3])}"
+
+
+@requirement(
+    "TLS-704", severity="medium", expected="Ready, and not past its end", controls=_CONTROLS,
+    limitations="What cert-manager says of it; the certificate itself stands in a Secret, which is not read.",
+)  # fmt: skip
+def test_managed_certificates_are_renewed(managed_certificate: ManagedCertificate, policy: Policy) -> None:
+    """Certificates that cert-manager looks after are issued and up to date.
+
+    One that is not ready is renewed by nobody, and its server goes on with the old one until that ends.
+
+    Fix: see ``kubectl describe certificate``; the issuer, the DNS challenge or its quota usually is the cause.
+    """
+    assert managed_certificate.is_ready, "cert-manager does not call it Ready"
+    ends = managed_certificate.ends
+    assert ends > policy.now, f"it ended at {ends:%Y-%m-%d}"

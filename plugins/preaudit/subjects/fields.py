@@ -65,6 +65,15 @@ _GATEWAY: dict[str, dict[str, str]] = {
 """Fields of gateway.networking.k8s.io/v1 that are kept: by hand, as of Gateway API 1.4."""
 
 
+_CERT_MANAGER: dict[str, dict[str, str]] = {
+    "Certificate": {"metadata": "ObjectMeta", "spec": "CertManagerSpec", "status": "CertManagerStatus"},
+    "CertManagerSpec": {"secretName": "", "dnsNames": "[]", "duration": "", "renewBefore": "", "isCA": ""},
+    "CertManagerStatus": {"notBefore": "", "notAfter": "", "renewalTime": "", "conditions": "[]CertManagerCondition"},
+    "CertManagerCondition": {"type": "", "status": "", "reason": "", "lastTransitionTime": ""},
+}
+"""Fields of cert-manager.io/v1 that are kept: by hand, as of cert-manager 1.19."""
+
+
 class UnknownPath(UsageError):  # noqa: N818 - it names what is wrong
     """A check reads a field that the Kubernetes API does not have."""
 
@@ -82,6 +91,7 @@ def types() -> dict[str, dict[str, str]]:
     table["Secret"] = {"metadata": "ObjectMeta", "type": ""}  # nothing else of a Secret is ever there
     table.update(_KUBELET)
     table.update(_GATEWAY)
+    table.update(_CERT_MANAGER)
     return table
 
 

@@ -194,6 +194,13 @@ SUBJECTS: dict[str, SubjectKind] = {
             places=sharing.key_places,
         ),
         SubjectKind(
+            name="managed_certificate",
+            type=objects.ManagedCertificate,
+            population="every Certificate of cert-manager",
+            enumerate=objects.of_source("certificates.cert-manager.io", objects.ManagedCertificate),
+            namespace_sources=("certificates.cert-manager.io",),
+        ),
+        SubjectKind(
             name="stored_certificates",
             type=stored_certificate.StoredCertificates,
             population="every CA bundle of webhooks and aggregated APIs, and every certificate of a signing request",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from preaudit.snapshot import EVERYWHERE
+from preaudit.errors import NotObservable
+from preaudit.snapshot import EVERYWHERE, parse_time
 from preaudit.source import SOURCES
 from preaudit.subjects.estate import Estate
 from preaudit.subjects.lens import Lens, ReadLog
@@ -95,6 +97,32 @@ class Service(ObjectSubject):
     """A Service."""
 
     __slots__ = ()
+
+
+class ManagedCertificate(ObjectSubject):
+    """A Certificate of cert-manager: what is to be issued, and what became of it."""
+
+    __slots__ = ()
+
+    @property
+    def is_ready(self) -> bool:
+        """cert-manager says that it was issued and is up to date; logged."""
+        return any(
+            one.read("status") == "True" for one in self.each("status.conditions") if one.read("type") == "Ready"
+        )
+
+    @property
+    def ends(self) -> datetime:
+        """The end of the certificate that was issued; logged.
+
+        Raises:
+            NotObservable: the status does not tell.
+        """
+        text = self.read("status.notAfter")
+        try:
+            return parse_time(str(text))
+        except ValueError:
+            raise NotObservable("status.notAfter", "no certificate was issued, or its end is not told") from None
 
 
 def of_source(source: str, subject: type[ObjectSubject]) -> Callable[[Estate, str], Iterator[ObjectSubject]]:
