@@ -163,6 +163,8 @@ class _Server(http.server.HTTPServer):
         request.settimeout(IDLE)
         connection = request
         try:
+            # A client that has gone already: `wrap_socket` would leave its socket open when it finds out.
+            request.getpeername()
             connection = self.tls.wrap_socket(request, server_side=True)
             self.open.add(connection)
             _Handler(connection, client_address, self)
