@@ -22,6 +22,15 @@ FEW_HELLOS = {"StatefulSet/ledger:3306#ledger.shop-data.svc"}
 """MariaDB counts hellos that break off, so it gets too few of them to settle everything."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_other_auditor(kubeconfig):
+    """Who was given rights to audit by tests before is not there any more: whoever reads Secrets is a finding."""
+    bindings = deploy.kubectl(["get", "clusterrolebindings", "-o", "name"]).split()
+    others = [one for one in bindings if one.partition("/")[2].startswith("preaudit-")]
+    if others:
+        deploy.kubectl(["delete", *others])
+
+
 def records(pack):
     with (pack / "records.jsonl").open() as lines:
         return [json.loads(line) for line in lines]
@@ -153,7 +162,8 @@ def test_pods_out_of_reach_are_told_once_for_each_namespace_and_cause(shop, prea
     causes = Counter((one["namespace"], one["reason"].rpartition("): ")[2]) for one in told)
     assert set(causes.values()) == {1}
     # Where nothing was seen, nothing else is said; the load balancer of the third is a node's address, and answers.
-    others = [one for one in ours if one["requirement"].startswith("TLS-") and one not in told]
+    stored = "TLS-7"  # certificates that objects hold, wherever endpoints are
+    others = [one for one in ours if one["area"] == "tls" and not one["requirement"].startswith(stored) and one not in told]
     assert {one["namespace"] for one in others} == {"shop"}
     seen = {one["subject"]["name"] for one in others if one["subject"] and one["requirement"] != "TLS-001"}
     assert seen == {"Ingress/shop:443#admin.shop.example", "Ingress/shop:443#shop.example"}
