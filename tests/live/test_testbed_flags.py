@@ -20,7 +20,7 @@ from preaudit.collect import cluster as collector
 from preaudit.options import Options
 from preaudit.snapshot import Snapshot
 from preaudit.verdict import Verdict, worst
-from testbed import cluster
+from testbed import cluster, deploy
 from testbed.faults import FAULTS, Rule
 from testbed.layout import STATE
 from testbed.proxy import FaultProxy
@@ -62,6 +62,8 @@ def started(kubeconfig):
         subprocess.run([sys.executable, "-m", "testbed", "up", "--flags", chosen], check=True, timeout=300, cwd=ROOT)
         return kubeconfig
 
+    for variant in deploy.VARIANTS:  # the table is about the cluster's own endpoints
+        deploy.undeploy(variant)
     yield start
     start("good")
 
