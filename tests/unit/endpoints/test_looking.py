@@ -61,6 +61,18 @@ def test_tls_is_surveyed_and_its_pages_are_read(tmp_path):
     assert seen.tls.chains
 
 
+def test_a_name_that_no_certificate_could_hold_ends_no_look(tmp_path):
+    """The API server takes hosts of an Ingress with labels of more than 63 characters."""
+
+    def talk(connection):
+        connection.recv(4096)
+        connection.sendall(PAGE)
+
+    with serving(secured(talk, tmp_path)) as port:
+        ((_, seen),) = look_at([place(port, server_name="a" * 64 + ".example")], look(), seconds=30)
+    assert (seen.protocol, seen.pages[0].status, bool(seen.tls.chains)) == ("tls", 200, True)
+
+
 def test_replicas_that_do_the_same_are_one_endpoint():
     with serving(http(PAGE)) as port:
         found = [seen for _, seen in look_at([place(port, pod=name) for name in ("web-1", "web-2")], look(), seconds=30)]

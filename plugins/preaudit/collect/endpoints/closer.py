@@ -18,12 +18,13 @@ from preaudit.collect.endpoints.attacks import Attacked, attacks_on, untried
 from preaudit.collect.endpoints.classify import Open, Spoken, hello
 from preaudit.collect.endpoints.debug_paths import debug_paths
 from preaudit.collect.endpoints.dialogue import STARTTLS
-from preaudit.collect.endpoints.look import Look, host_of, sni
+from preaudit.collect.endpoints.look import Look, host_of
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.reader import Reader
 from preaudit.collect.endpoints.secured import SecuredConnection
 from preaudit.collect.endpoints.trying import try_account
 from preaudit.collect.tls.connection import Broken, Connection, Stopped, TimedOut
+from preaudit.collect.tls.server_name import sni
 from preaudit.endpoint import DebugPath, Endpoint, Fact, Tls
 from preaudit.passwords import protocols_with_password, stands_in_front
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from preaudit.collect.endpoints.reader import PAGE_SECONDS, Reader
 from preaudit.collect.tls.connection import Broken, Connection, NoRoute, Refused, TcpConnection, TimedOut
 from preaudit.collect.tls.pace import HostGate, Pace
 from preaudit.collect.tls.registry import BEYOND_MODERN
+from preaudit.collect.tls.server_name import sni
 from preaudit.collect.tls.survey import Wanted, survey
 from preaudit.collect.tls.trust import Anchor
 from preaudit.endpoint import Endpoint, Fact, Page, Reached, Replica, Tls, TrustPath
@@ -189,7 +189,7 @@ class Look:
             wanted = Wanted("verdicts", banned=BEYOND_MODERN, max_connections=MYSQL_CONNECTIONS, chains=True)
         names = dict.fromkeys((*place.anchors, *self.common))
         seen = survey(
-            dial, server_name=sni(place.server_name), wanted=wanted, pace=self.gates.pace, gate=gate,
+            dial, server_name=place.server_name, wanted=wanted, pace=self.gates.pace, gate=gate,
             anchors=[self.anchors[name] for name in names if name in self.anchors], stop=self.stop, deadline=ends,
         )  # fmt: skip
         if not place.anchors or any(name in self.anchors for name in place.anchors):
@@ -233,12 +233,3 @@ def host_of(place: Place) -> str:
     """
     host = place.server_name or place.owner
     return f"[{host}]" if ":" in host else host
-
-
-def sni(name: str) -> str:
-    """A name as SNI takes it: addresses are never sent."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return name
-    return ""

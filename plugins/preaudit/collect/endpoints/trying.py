@@ -6,13 +6,14 @@ from preaudit.collect.endpoints.accounts import Account
 from preaudit.collect.endpoints.classify import Open, Spoken
 from preaudit.collect.endpoints.dialogue import STARTTLS
 from preaudit.collect.endpoints.logins import LOGINS, Stream, basic
-from preaudit.collect.endpoints.look import host_of, sni
+from preaudit.collect.endpoints.look import host_of
 from preaudit.collect.endpoints.mysql_login import mysql
 from preaudit.collect.endpoints.pages import Ask
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.reader import Reader
 from preaudit.collect.endpoints.secured import SecuredConnection
 from preaudit.collect.tls.connection import Connection
+from preaudit.collect.tls.server_name import sni
 from preaudit.endpoint import Endpoint, Fact
 from preaudit.passwords import asks_for_basic
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from preaudit.collect.tls.offers import Offers
 from preaudit.collect.tls.pace import HostGate, Pace
 from preaudit.collect.tls.registry import TLS13
 from preaudit.collect.tls.reply import Lost
+from preaudit.collect.tls.server_name import sni
 from preaudit.collect.tls.shaking import Shaking
 from preaudit.collect.tls.steady import Steady, codes_of
 from preaudit.collect.tls.trust import Anchor
@@ -118,22 +118,6 @@ def survey(  # noqa: PLR0913 - the whole public face
         without_certificate_cause=cause,
         dh_bits=facts.dh_bits,
     )
-
-
-def sni(server_name: str) -> str:
-    """The name to send: none for addresses, and what no name server could hold is not sent either."""
-    name = server_name.rstrip(".")
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        pass
-    else:
-        return ""
-    try:
-        encoded = name.encode("idna").decode("ascii") if not name.isascii() else name
-    except UnicodeError:
-        return ""
-    return encoded if len(encoded) <= 253 else ""
 
 
 def _nothing(wanted: Wanted, cause: str) -> Tls:
