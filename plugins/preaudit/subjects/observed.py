@@ -115,11 +115,17 @@ class Observed:
             raise NotObservable(what, fact.cause or "it was not asked for")
         return fact.value
 
-    def pages(self, what: str, bad: Callable[[Page], Iterable[str]]) -> list[str]:
-        """What is bad about its HTTP answers, each with method and path; logged as `what`."""
+    def pages(self, what: str, bad: Callable[[Page], Iterable[str]], *, texts: bool = False) -> list[str]:
+        """What is bad about its HTTP answers, each with method and path; logged as `what`.
+
+        Args:
+            what: what is looked for.
+            bad: what is bad about one answer.
+            texts: it is looked for in the page's text too, so that an answer without its end is not seen completely.
+        """
         answered = [page for page in self.seen.pages if page.status]
         violations = [f"{page.method} {page.path}: {one}" for page in answered for one in bad(page)]
-        return self.found(what, violations, self._pages_unseen())
+        return self.found(what, violations, self._pages_unseen(texts=texts))
 
     def answers_to_strangers(self, what: str, bad: Callable[[Page], Iterable[str]]) -> list[str]:
         """The same of its answers to requests that came from another site's page (`Page.origin`)."""
@@ -140,8 +146,8 @@ class Observed:
             raise unseen[0]
         return False
 
-    def _pages_unseen(self) -> list[NotObservable]:
+    def _pages_unseen(self, *, texts: bool = False) -> list[NotObservable]:
         if not self.seen.pages:
             return [NotObservable("HTTP pages", self.seen.http.cause or "none was asked for")]
         return [NotObservable(f"{page.method} {page.path}", page.cause or "no answer came")
-                for page in self.seen.pages if not page.status]  # fmt: skip
+                for page in self.seen.pages if not page.status or (texts and page.cause)]  # fmt: skip

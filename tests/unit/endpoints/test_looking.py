@@ -61,6 +61,19 @@ def test_tls_is_surveyed_and_its_pages_are_read(tmp_path):
     assert seen.tls.chains
 
 
+def test_half_an_http_answer_does_not_prove_another_protocol(tmp_path):
+    """What broke off within its head, or cannot be read, was HTTP all the same."""
+    for said in (b"HT", PAGE[:30], b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"):
+
+        def talk(connection, said=said):
+            connection.recv(4096)
+            connection.sendall(said)
+
+        with serving(secured(talk, tmp_path)) as port:
+            ((_, seen),) = look_at([place(port)], look(), seconds=30)
+        assert (seen.protocol, seen.http.value, {page.status for page in seen.pages}) == ("tls", None, {0}), said
+
+
 def test_a_name_that_no_certificate_could_hold_ends_no_look(tmp_path):
     """The API server takes hosts of an Ingress with labels of more than 63 characters."""
 

@@ -88,6 +88,58 @@ def test_what_broke_off_says_so():
     assert (other.status, other.cause) == (0, "the answer is not HTTP")
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nServer: nginx\r\nSet-Cookie: a=1; Secure\r\nSet-Cookie: b=2\r\n"
+
+
+@pytest.mark.parametrize("ends", [[], [Reset("connection reset")], [TimedOut("timed out")]])
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"])
+def test_half_a_head_is_no_answer(ends, before):
+    """A cookie that did not come is not a cookie that is not there."""
+    answer = before + HEAD + b"\r\n"
+    for cut in range(len(answer)):
+        found, _ = fetch(Script(answer[:cut], *ends), Ask(), 0)
+        assert (found.status, bool(found.cause), found.cookies) == (0, True, ()), answer[:cut]
+    found, _ = fetch(Script(answer, *ends), Ask(), 0)
+    assert (found.status, [one.name for one in found.cookies]) == (200, ["a", "b"])
+
+
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(("ask", "pieces", "whole"), [
+    (Ask(), [HEAD + b"Content-Length: 2\r\n\r\n", b"ok"], True),
+    (Ask(), [HEAD + b"Content-Length: 2\r\n\r\n", b"o"], False),
+    (Ask(method="HEAD"), [HEAD + b"Content-Length: 2\r\n\r\n"], True),
+    (Ask(), [HEAD.replace(b"200 OK", b"204 No Content") + b"\r\n"], True),
+    (Ask(), [CHUNKED, b"2\r\nok\r\n", b"0\r\n\r\n"], True),
+    (Ask(), [CHUNKED, b"2;a=b\r\nok\r\n", b"0\r\nX: y\r\n\r\n"], True),
+    (Ask(), [CHUNKED, b"2\r\nok\r\n"], False),
+    (Ask(), [CHUNKED, b"7\r\nx=0\r\n\r\n", b"\r\n"], False),
+    (Ask(), [CHUNKED, b"-2\r\nok\r\n0\r\n\r\n"], False),
+    (Ask(), [HEAD + b"\r\n", b"o"], False),
+])  # fmt: skip
+def test_an_answer_is_whole_where_its_own_head_says_so(ask, pieces, whole):
+    """Servers that keep the connection open are not waited for; what did not come by then is lacking."""
+    found, _ = fetch(Script(*pieces, TimedOut("timed out")), ask, 0)
+    assert (bool(found.status), found.cause) == (True, "" if whole else "timed out")
+
+
+def test_a_stream_that_ends_before_its_length_broke_off():
+    assert fetch(Script(HEAD + b"Content-Length: 2\r\n\r\n", b"o"), Ask(), 0)[0].cause == "it broke off"
+    assert fetch(Script(CHUNKED, b"2\r\nok\r\n"), Ask(), 0)[0].cause == "it broke off"
+    assert not fetch(Script(HEAD + b"\r\n", b"ok"), Ask(), 0)[0].cause
+    assert fetch(Script(), Ask(), 0)[0].cause == "it closes without an answer"
+
+
+def test_no_cookie_and_no_header_is_left_out():
+    many = b"\r\n".join([b"Server: nginx"] * 6 + [b"Set-Cookie: c%d=1" % number for number in range(60)])
+    assert (len(page(many).headers["server"]), len(page(many).cookies)) == (6, 60)
+    policy = b"Content-Security-Policy: default-src " + b" https://a.example" * 200 + b"; frame-ancestors *"
+    assert page(policy).headers["content-security-policy"][0].endswith("frame-ancestors *")
+    longer = page(b"Content-Security-Policy: default-src " + b" https://a.example" * 600 + b"; frame-ancestors *")
+    assert (longer.status, "longer than" in longer.cause) == (0, True)
+
+
 def test_an_endless_answer_is_cut():
     found, raw = fetch(Script(*[b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n" * 500] * 1000]), Ask(), 0)
     assert len(raw) <= 128 * 1024

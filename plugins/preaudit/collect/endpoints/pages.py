@@ -7,12 +7,13 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
 import preaudit
-from preaudit.collect.tls.connection import Broken, Connection, TimedOut
+from preaudit.collect.tls.connection import Broken, Connection
 from preaudit.collect.wording import clean
 from preaudit.endpoint import STRANGER, Cookie, Page
 
@@ -25,8 +26,8 @@ KEPT = (
     "content-type", "www-authenticate", "upgrade",
 )  # fmt: skip
 """Headers whose values are kept; nothing else of an answer's head is."""
-_MAX_VALUE = 400
-_MAX_COOKIES = 20
+_MAX_VALUE = 8192
+"""Characters of a header that is kept; an answer with a longer one counts as not read, for no check sees its end."""
 VERSIONED = re.compile(r"[A-Za-z][\w.-]{0,40}/\d{1,6}(?:\.\d{1,6}){1,5}")
 """A product with a version, as design documents call it disclosure: ``nginx/1.22.1``."""
 _DISCLOSING = ("server", "via", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-generator")
@@ -35,6 +36,9 @@ _MISTAKEN = ("http request was sent to https port", "http request to an https se
 """What servers say, in plain HTTP, to who forgets TLS at a port that has it."""
 _UNSEEN = re.compile(r"https?://\S+|<(script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
 """Parts of a page's text that name versions of other things: addresses, scripts, styles."""
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_INTERIM = re.compile(rb"HTTP/1\.1 1\d\d\b")
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 _METHOD = re.compile(r"GET|HEAD|OPTIONS")
 
 
@@ -80,35 +84,77 @@ def fetch(connection: Connection, ask: Ask, deadline: float) -> tuple[Page, byte
     raw, cause = b"", ""
     try:
         connection.send(ask.encoded(), deadline)
-        raw, cause = _read(connection, deadline)
+        raw, cause = _read(connection, ask.method, deadline)
     except Broken as error:
         cause = str(error)
     return page_of(ask, raw, cause), raw
 
 
-def _read(connection: Connection, deadline: float) -> tuple[bytes, str]:
-    """What comes until the stream ends, enough has come, or nothing comes any more; and why it is not whole."""
+def _read(connection: Connection, method: str, deadline: float) -> tuple[bytes, str]:
+    """What comes until the answer is whole or the stream ends; and why it is not whole."""
     found = bytearray()
     try:
         while len(found) < MAX_BYTES:
             piece = connection.receive(MAX_BYTES - len(found), deadline)
             if not piece:
-                return bytes(found), ""
+                ended = _whole(found, method) is not _Whole.NO
+                return bytes(found), "" if ended else "it broke off" if found else "it closes without an answer"
             found += piece
-            if not found.startswith(b"HTTP/"[: len(found)]) or _whole(found):
+            # Some servers answer even HEAD with a text, to say that they want TLS.
+            if not is_http(found) or (method != "HEAD" and _whole(found, method) is _Whole.YES):
                 return bytes(found), ""
-    except TimedOut as error:
-        return bytes(found), "" if b"\r\n\r\n" in found else str(error)
     except Broken as error:
-        return bytes(found), str(error)
+        return bytes(found), "" if _whole(found, method) is _Whole.YES else str(error)
     return bytes(found), f"longer than {MAX_BYTES} bytes"
 
 
-def _whole(found: bytes | bytearray) -> bool:
-    """Whether a head with Content-Length has come together with its body, so that waiting longer brings nothing."""
-    head, mark, body = bytes(found).partition(b"\r\n\r\n")
-    length = re.search(rb"\r\ncontent-length: *(\d{1,9})\r?$", head.lower(), re.MULTILINE) if mark else None
-    return bool(length and len(body) >= int(length.group(1)))
+class _Whole(Enum):
+    """How much of an HTTP answer has come (RFC 9112, section 6.3)."""
+
+    NO = "more is to come"
+    AT_END = "it ends where the stream does"
+    YES = "all of it"
+
+
+def is_http(found: bytes | bytearray) -> bool:
+    """Whether these bytes are an HTTP answer, or may become one."""
+    return found.startswith(b"HTTP/"[: len(found)])
+
+
+def _whole(found: bytes | bytearray, method: str) -> _Whole:
+    if not is_http(found):
+        return _Whole.AT_END
+    parts = _END_OF_HEAD.split(_final(bytes(found)), 1)
+    if len(parts) < 2:
+        return _Whole.NO
+    head, rest = parts[0].decode("latin-1").lower(), parts[1]
+    status = head.partition(" ")[2][:3]
+    if method == "HEAD" or status in {"204", "304"}:
+        return _Whole.YES
+    if re.search(r"\ntransfer-encoding:.*chunked", head):
+        return _Whole.YES if _last_chunk(rest) else _Whole.NO
+    length = re.search(r"\ncontent-length:\s*(\d{1,9})\s*(\n|$)", head)
+    if length is None:
+        return _Whole.AT_END
+    return _Whole.YES if len(rest) >= int(length[1]) else _Whole.NO
+
+
+def _final(raw: bytes) -> bytes:
+    """The answer without the interim ones (1xx) before it, of which `http.client` leaves out only 100."""
+    while _INTERIM.match(raw):
+        end = _END_OF_HEAD.search(raw)
+        raw = raw[end.end() :] if end else b""
+    return raw
+
+
+def _last_chunk(body: bytes) -> bool:
+    """Whether the last chunk has come, with what follows it (RFC 9112, section 7.1)."""
+    at = 0
+    while size := _CHUNK.match(body, at):
+        if not int(size[1], 16):
+            return _END_OF_HEAD.search(body, size.end() - 2) is not None
+        at = size.end() + int(size[1], 16) + 2
+    return False
 
 
 def page_of(ask: Ask, raw: bytes, cause: str = "") -> Page:
@@ -122,15 +168,20 @@ def page_of(ask: Ask, raw: bytes, cause: str = "") -> Page:
     asked: dict[str, Any] = {"method": ask.method, "path": ask.path, "host": ask.host, "origin": STRANGER}
     if not raw.startswith(b"HTTP/"):
         return Page(**asked, cause=cause or "the answer is not HTTP")
-    response = HTTPResponse(_Bytes(raw), method=ask.method)  # type: ignore[arg-type]
+    answer = _final(raw)
+    stream = io.BytesIO(answer)
+    response = HTTPResponse(_Bytes(stream), method=ask.method)  # type: ignore[arg-type]
     try:
         response.begin()
+        # `http.client` takes the end of the stream for the end of the head.
+        if not answer[: stream.tell()].endswith((b"\n\r\n", b"\n\n")):
+            return Page(**asked, cause=cause or "it broke off within its head")
+        headers = _headers(response)
         body = response.read(MAX_BYTES)
     except http.client.IncompleteRead as error:
         body = error.partial
     except (http.client.HTTPException, ValueError, OSError) as error:
         return Page(**asked, cause=f"the answer cannot be read: {clean(error, 120)}")
-    headers = _headers(response)
     return Page(
         **asked, status=response.status, headers=headers, cookies=_cookies(response),
         location=_location(response.getheader("Location", "")), cause=cause,
@@ -147,11 +198,11 @@ def wants_tls(page: Page, raw: bytes) -> bool:
 class _Bytes:
     """What `HTTPResponse` takes for a socket."""
 
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
+    def __init__(self, stream: io.BytesIO) -> None:
+        self._stream = stream
 
     def makefile(self, *_: Any, **__: Any) -> io.BytesIO:
-        return io.BytesIO(self._raw)
+        return self._stream
 
 
 def _headers(response: HTTPResponse) -> dict[str, tuple[str, ...]]:
@@ -159,7 +210,9 @@ def _headers(response: HTTPResponse) -> dict[str, tuple[str, ...]]:
     for name in KEPT:
         values = response.headers.get_all(name) or ()
         if values:
-            kept = [clean(value, _MAX_VALUE) for value in values[:5]]
+            if any(len(value) > _MAX_VALUE for value in values):
+                raise ValueError(f"{name} is longer than {_MAX_VALUE} characters")
+            kept = [clean(value, _MAX_VALUE) for value in values]
             # A challenge names its scheme; its parameters may hold more than that.
             found[name] = tuple(value.split(" ", 1)[0] for value in kept) if name == "www-authenticate" else tuple(kept)
     return found
@@ -167,7 +220,7 @@ def _headers(response: HTTPResponse) -> dict[str, tuple[str, ...]]:
 
 def _cookies(response: HTTPResponse) -> tuple[Cookie, ...]:
     found = []
-    for value in (response.headers.get_all("set-cookie") or ())[:_MAX_COOKIES]:
+    for value in response.headers.get_all("set-cookie") or ():
         pair, *attributes = value.split(";")
         table = {key.strip().lower(): text.strip() for key, _, text in (one.partition("=") for one in attributes)}
         found.append(Cookie(

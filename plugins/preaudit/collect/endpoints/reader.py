@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from preaudit.collect.endpoints.classify import Open, Spoken
-from preaudit.collect.endpoints.pages import Ask, fetch, page_of
+from preaudit.collect.endpoints.pages import Ask, fetch, is_http, page_of
 from preaudit.collect.endpoints.protocols import QUESTIONS
 from preaudit.collect.endpoints.secured import SecuredConnection
 from preaudit.collect.tls.connection import Broken, Connection, Stopped
@@ -46,9 +46,9 @@ class Reader:
             return (first, *(self.page(ask)[0] for ask in asks[1:])), told
         why = f"not asked, as GET {first.path} gave no answer: {first.cause}"
         pages = (first, *(page_of(ask, b"", why) for ask in asks[1:]))
-        if raw:
+        if raw and not is_http(raw):
             return pages, Fact(False, "what it answers to GET is not HTTP/1.1")  # noqa: FBT003 - a value
-        other = self._other_protocol()
+        other = "" if raw else self._other_protocol()
         if other:
             return pages, Fact(False, f"it speaks {other}")  # noqa: FBT003 - a value
         return pages, Fact(None, f"GET {first.path}: {first.cause}")
