@@ -138,6 +138,25 @@ def test_every_host_of_an_ingress_is_a_place(found):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("spec", "places"), [
+    ({"defaultBackend": {"service": {"name": "web"}}}, {("", 443, False), ("", 80, True)}),
+    ({"rules": [{"http": {}}], "tls": [{"secretName": "web"}]}, {("", 443, True), ("", 80, True)}),
+    ({"rules": [{"host": "a.example"}], "tls": [{"secretName": "web"}]}, {("a.example", 443, False), ("a.example", 80, True)}),
+])  # fmt: skip
+def test_an_ingress_for_any_host_is_a_place(found, spec, places):
+    ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "front", "namespace": "shop"}, "spec": spec,
+               "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.5"}]}}}  # fmt: skip
+    several = [one for one in found(ingress).places if one.owner == "front"]
+    assert {(one.server_name, one.port, one.served) for one in several} == places
+    assert all(one.names for one in several)
+
+
+def test_hosts_of_an_ingress_beyond_the_limit_are_a_gap(found):
+    rules = [{"host": f"h{number}.example"} for number in range(201)]
+    ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "front", "namespace": "shop"}, "spec": {"rules": rules}}
+    assert "Ingress front has 201 hosts, of which 200 are looked at" in found(ingress).gaps["shop"]
+
+
 def test_every_listener_of_a_gateway_is_a_place(found):
     gateway = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "front", "namespace": "shop"},
                "spec": {"listeners": [{"name": "web", "hostname": "*.a.example", "port": 443, "protocol": "HTTPS"}, {"name": "raw", "port": 9000, "protocol": "TCP"},

@@ -173,7 +173,10 @@ def _balancers(status: dict[str, Any], resolve: Resolve, namespace: str) -> Iter
 
 
 def ingress_places(estate: Estate, resolve: Resolve) -> Iterator[Place | Gap]:
-    """Every host of every Ingress, at the first address of its status: with TLS at 443, without at 80."""
+    """Every host of every Ingress, at the first address of its status: with TLS at 443, without at 80.
+
+    What it leads to for every other host ("" below) is looked at without a name.
+    """
     for ingress in estate.objects(INGRESSES):
         metadata, spec, status = ingress.get("metadata") or {}, ingress.get("spec"), ingress.get("status")
         if not isinstance(spec, dict):
@@ -183,16 +186,20 @@ def ingress_places(estate: Estate, resolve: Resolve) -> Iterator[Place | Gap]:
         good = [one for one in addresses if isinstance(one, str)]
         address = good[0] if good else ""
         why = never_dialled(address) if address else "the Ingress's status names no address that can be used"
-        secured = {host for entry in _mappings(spec.get("tls")) for host in _texts(entry.get("hosts"))}
-        hosts = {str(entry["host"]) for entry in _mappings(spec.get("rules")) if isinstance(entry.get("host"), str)}
-        for host in sorted(hosts | secured)[:_MAX_NAMES]:
+        secured = {host for entry in _mappings(spec.get("tls")) for host in _texts(entry.get("hosts")) or [""]}
+        hosts = {str(entry.get("host") or "") for entry in _mappings(spec.get("rules"))}
+        hosts |= {host for host in secured if host} | ({""} if spec.get("defaultBackend") else set())
+        if len(hosts) > _MAX_NAMES:
+            yield Gap(namespace, f"Ingress {name} has {len(hosts)} hosts, of which {_MAX_NAMES} are looked at")
+        for host in sorted(hosts)[:_MAX_NAMES]:
             # A wildcard stands for any name below it: one that nobody has shows what the others get.
             shown = host.replace("*", "preaudit", 1)
             for port, hint in ((443, "https"), (80, "http")) if host in secured else ((80, "http"), (443, "https")):
                 yield Place(
                     owner_kind="Ingress", owner=name, namespace=namespace, address=address, port=port,
-                    server_name=shown, names=(shown,), exposure="external", served=port == 80 or host in secured,
-                    hint=hint, declared=(f"Ingress {namespace}/{name} host {host}",), refused=why,
+                    server_name=shown, names=_named(shown, address), more_names=not shown, exposure="external",
+                    served=port == 80 or host in secured, hint=hint, refused=why,
+                    declared=(f"Ingress {namespace}/{name} {f'host {host}' if host else 'any host'}",),
                 )  # fmt: skip
 
 
@@ -219,10 +226,14 @@ def gateway_places(estate: Estate, resolve: Resolve) -> Iterator[Place | Gap]:
             shown = host.replace("*", "preaudit", 1) if isinstance(host, str) else ""
             yield Place(
                 owner_kind="Gateway", owner=name, namespace=namespace, address=address, port=port, server_name=shown,
-                names=(shown,) if shown else (address,) if address else (), more_names=not shown, served=True,
+                names=_named(shown, address), more_names=not shown, served=True,
                 exposure="external", refused=why, hint=str(listener.get("protocol", "")).lower(),
                 declared=(f"Gateway {namespace}/{name} listener {listener.get('name', '')}",),
             )  # fmt: skip
+
+
+def _named(shown: str, address: str) -> tuple[str, ...]:
+    return tuple(one for one in (shown or address,) if one)
 
 
 def _mappings(value: Any) -> list[dict[str, Any]]:
