@@ -55,7 +55,8 @@ class Reachability(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         cause: why that is not known.
         control: something that should answer did, before and after; the cause names it, or says what is lacking.
         listener: the same port of the same pod answers through a port-forward, which no policy hinders.
-        isolated_by: names of the network policies that isolate the pod, none of which lets the probe in.
+        isolated_by: names of the network policies that isolate the pod, none of which lets the probe in; of
+            a port behind a sidecar: of those that may say no to the probe.
         sidecar: name of the container that ends TLS, "" for none.
         plaintext: it speaks its protocol without TLS to anybody who asks.
         tls: it speaks TLS.

@@ -86,7 +86,8 @@ def of_node(
         sure: namespaces whose pods and policies were all seen.
     """
     free = {(one.namespace, one.name): one for one in pods
-            if one.node == node and not one.on_host and one.namespace in sure and policies.untouched(one)}  # fmt: skip
+            if one.node == node and not one.on_host and one.namespace in sure
+            and not policies.perhaps_isolating(one)}  # fmt: skip
     found = list(_first(places, free))[:_PODS]
     found += [Control(f"the kubelet of node {node}", node, Knock(one.address, one.port)) for one in places
               if one.role == "kubelet" and one.node == node and not one.refused]  # fmt: skip

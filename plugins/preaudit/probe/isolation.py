@@ -49,10 +49,12 @@ class Isolation:
             if "Ingress" in _types(spec) and selects(spec.get("podSelector"), pod.labels) is True
         )  # fmt: skip
 
-    def untouched(self, pod: PodPlace) -> bool:
-        """Surely no policy isolates it from what comes in."""
-        return all("Ingress" not in _types(spec) or selects(spec.get("podSelector"), pod.labels) is False
-                   for _, spec in self._by_namespace.get(pod.namespace, ()))  # fmt: skip
+    def perhaps_isolating(self, pod: PodPlace) -> list[str]:
+        """Names of the policies that isolate it, or of which that is not known, sorted."""
+        return sorted(
+            name for name, spec in self._by_namespace.get(pod.namespace, ())
+            if "Ingress" in _types(spec) and selects(spec.get("podSelector"), pod.labels) is not False
+        )  # fmt: skip
 
     def may_enter(self, pod: PodPlace, port: int, origin: Origin) -> bool:
         """A policy perhaps lets the origin into a port of a pod."""

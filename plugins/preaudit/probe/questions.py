@@ -112,7 +112,7 @@ def questions(
         about = Reachability(question=Question.METADATA, owner_kind="Address", owner=address, port=80, address=address,
                              origin=origin.namespace)  # fmt: skip
         made.metadata.append(Asking(about, None, everywhere))
-    for about, place in _sidecars(pods, settings.sidecars, origin):
+    for about, place in _sidecars(pods, settings.sidecars, policies, origin):
         if len(made.sidecars) < MOST_SIDECARS:
             made.sidecars.append(Asking(about, place))
         else:
@@ -147,7 +147,7 @@ def _isolated(
 
 
 def _sidecars(
-    pods: Sequence[PodPlace], sidecars: Sequence[str], origin: Origin
+    pods: Sequence[PodPlace], sidecars: Sequence[str], policies: Isolation, origin: Origin
 ) -> Iterator[tuple[Reachability, Place]]:
     """Each port that a container declares beside a sidecar, at one pod of each workload."""
     ports: dict[tuple[str, str, str], set[int]] = defaultdict(set)
@@ -168,6 +168,7 @@ def _sidecars(
                     Reachability(
                         question=Question.SIDECAR, owner_kind=pod.owner_kind, owner=pod.owner, namespace=pod.namespace,
                         port=port, address=pod.address, pod=pod.name, origin=origin.namespace, sidecar=sidecar,
+                        isolated_by=tuple(policies.perhaps_isolating(pod)),
                     ),
                     Place(owner_kind=pod.owner_kind, owner=pod.owner, namespace=pod.namespace, address=pod.address,
                           port=port, pod=pod.name, node=pod.node),

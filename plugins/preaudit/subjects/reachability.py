@@ -155,6 +155,10 @@ class SidecarPort(Asked):
         found = self.answered
         if found in {Answered.SILENT, Answered.NO_ROUTE}:
             raise NotObservable("the port from inside the cluster", self.seen.cause or "no connection came about")
+        if found is Answered.REFUSED and self.seen.isolated_by:
+            self.note("isolated by", list(self.seen.isolated_by))
+            why = f"the policy {self.seen.isolated_by[0]} may say no to the probe, and not to the port's clients"
+            raise NotObservable("the answer refused", why)
         return found is Answered.REFUSED
 
     def fact(self, name: str) -> bool:

@@ -101,7 +101,7 @@ def test_rules_of_policies_for_other_pods_or_directions_do_not_count(tmp_path):
 def test_a_policy_that_perhaps_selects_neither_isolates_nor_leaves_untouched(tmp_path):
     found = policies(tmp_path, {"podSelector": {"matchLabels": {"secret": "x"}}})
     assert found.isolating(POD) == []
-    assert not found.untouched(POD)
+    assert found.perhaps_isolating(POD)
 
 
 def test_an_unknown_namespace_may_be_let_in(tmp_path):

@@ -227,6 +227,15 @@ def test_ports_behind_a_sidecar_are_looked_at_and_its_own_are_not(probe, cluster
         Question.SIDECAR, "istio-proxy", Answered.OPEN, Fact(True), False)  # fmt: skip
 
 
+@pytest.mark.parametrize(("namespace", "isolated_by"), [("walled", ("default-deny",)), ("free", ())])
+def test_a_policy_that_may_turn_the_probe_away_from_a_sidecar_is_told(probe, cluster, namespace, isolated_by):
+    """Some plugins refuse instead of dropping, so that a refusal does not prove that nothing listens."""
+    cluster.log = log_of({}, lambda spot: Endpoint(owner_kind="Spot", owner="x", port=1, reached=Reached.CLOSED))
+    found, *_ = probe([*WORLD, pod("meshed", namespace, "10.0.0.20", sidecar="istio-proxy")])
+    asked = found["Pod/meshed:8080"]
+    assert (asked.question, asked.answered, asked.isolated_by) == (Question.SIDECAR, Answered.REFUSED, isolated_by)
+
+
 def hidden(reached=Reached.UNREACHABLE, **more):
     place = Place(owner_kind="Deployment", owner="web", namespace="shop", address="10.9.9.9", port=8443, **more)
     return place, Endpoint(owner_kind="Deployment", owner="web", namespace="shop", port=8443, reached=reached, cause="no connection")
