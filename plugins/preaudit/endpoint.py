@@ -164,6 +164,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         location: scheme, host and port of a redirect, never its path or query.
         disclosed: product and version ("nginx/1.22.1") that a header or the page's text names, with where.
         cause: why there is no answer, or no whole one.
+        enough: of an answer that is not whole: all of its text that is searched for versions came.
     """
 
     method: str
@@ -176,6 +177,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     location: str = ""
     disclosed: tuple[str, ...] = ()
     cause: str = ""
+    enough: bool = False
 
 
 class DebugPath(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

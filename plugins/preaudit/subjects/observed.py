@@ -121,7 +121,7 @@ class Observed:
         Args:
             what: what is looked for.
             bad: what is bad about one answer.
-            texts: it is looked for in the page's text too, so that an answer without its end is not seen completely.
+            texts: it is looked for in the page's text too, so that an answer that broke off is not seen completely.
         """
         answered = [page for page in self.seen.pages if page.status]
         violations = [f"{page.method} {page.path}: {one}" for page in answered for one in bad(page)]
@@ -149,5 +149,5 @@ class Observed:
     def _pages_unseen(self, *, texts: bool = False) -> list[NotObservable]:
         if not self.seen.pages:
             return [NotObservable("HTTP pages", self.seen.http.cause or "none was asked for")]
-        return [NotObservable(f"{page.method} {page.path}", page.cause or "no answer came")
-                for page in self.seen.pages if not page.status or (texts and page.cause)]  # fmt: skip
+        cut = [page for page in self.seen.pages if not page.status or (texts and page.cause and not page.enough)]
+        return [NotObservable(f"{page.method} {page.path}", page.cause or "no answer came") for page in cut]

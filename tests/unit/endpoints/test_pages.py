@@ -146,6 +146,20 @@ def test_an_endless_answer_is_cut():
     assert found.cause
 
 
+@pytest.mark.parametrize(("kind", "came", "enough"), [
+    (b"text/plain", 16_384, True), (b"text/plain", 16_383, False), (b"text/html", 16_383, False),
+    (b"application/json", 0, True), (b"application/json", 300_000, True), (b"text/plain", 300_000, True),
+])  # fmt: skip
+def test_of_a_cut_answer_the_searched_text_may_have_come(kind, came, enough):
+    head = HEAD + b"Content-Type: " + kind + b"\r\nContent-Length: 400000\r\n\r\n"
+    found, _ = fetch(Script(head, *[b"x" * 4096] * (came // 4096), b"x" * (came % 4096)), Ask(), 0)
+    assert (found.status, bool(found.cause), found.enough) == (200, True, enough)
+
+
+def test_a_whole_answer_needs_no_excuse():
+    assert not page(b"Content-Type: application/json").enough
+
+
 @settings(max_examples=1500, deadline=None)
 @given(st.binary(max_size=400), st.sampled_from([b"", b"HTTP/", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nSet-Cookie: ",
                                                  b"HTTP/1.1 301 x\r\nLocation: ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]))  # fmt: skip

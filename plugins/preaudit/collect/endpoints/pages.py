@@ -36,6 +36,8 @@ _MISTAKEN = ("http request was sent to https port", "http request to an https se
 """What servers say, in plain HTTP, to who forgets TLS at a port that has it."""
 _UNSEEN = re.compile(r"https?://\S+|<(script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
 """Parts of a page's text that name versions of other things: addresses, scripts, styles."""
+_SEARCHED = 16_384
+"""Bytes of a page's text in which versions are looked for."""
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _INTERIM = re.compile(rb"HTTP/1\.1 1\d\d\b")
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
@@ -185,6 +187,7 @@ def page_of(ask: Ask, raw: bytes, cause: str = "") -> Page:
     return Page(
         **asked, status=response.status, headers=headers, cookies=_cookies(response),
         location=_location(response.getheader("Location", "")), cause=cause,
+        enough=bool(cause) and (not _is_text(headers) or len(body) >= _SEARCHED),
         disclosed=tuple(dict.fromkeys([*_in_headers(headers), *_in_text(body, headers)])),
     )  # fmt: skip
 
@@ -250,11 +253,15 @@ def _in_headers(headers: dict[str, tuple[str, ...]]) -> Iterable[str]:
             yield from (f"{one} (header {name})" for one in found[:5])
 
 
+def _is_text(headers: dict[str, tuple[str, ...]]) -> bool:
+    kind = " ".join(headers.get("content-type", ("text/plain",))).lower()
+    return "html" in kind or "text/plain" in kind
+
+
 def _in_text(body: bytes, headers: dict[str, tuple[str, ...]]) -> Iterable[str]:
     """Products with versions in the text of a page, where it is text at all."""
-    kind = " ".join(headers.get("content-type", ("text/plain",))).lower()
-    if "html" in kind or "text/plain" in kind:
-        text = _UNSEEN.sub(" ", body[:16_384].decode("utf-8", "replace"))
+    if _is_text(headers):
+        text = _UNSEEN.sub(" ", body[:_SEARCHED].decode("utf-8", "replace"))
         visible = re.sub(r"<[^>]{0,500}>", " ", text)
         found = [one for one in VERSIONED.findall(visible) if not one.upper().startswith("HTTP/")]
         yield from (f"{one} (page)" for one in found[:5])
