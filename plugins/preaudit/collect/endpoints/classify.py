@@ -16,7 +16,7 @@ from preaudit.collect.endpoints.protocols import Question, greeted, in_turn
 from preaudit.collect.tls.connection import Broken, Connection, Refused, Stopped, TimedOut
 from preaudit.collect.tls.hello import Hello, encode
 from preaudit.collect.tls.registry import TLS13
-from preaudit.endpoint import Fact
+from preaudit.endpoint import Endpoint, Fact
 
 Open = Callable[[float], Connection]
 """Opens a fresh connection by a deadline, politely; raises `Broken`."""
@@ -57,6 +57,11 @@ class Spoken:
     starttls: str = ""
     tls_cause: str = ""
     plaintext: Fact = _UNTOLD
+
+    @classmethod
+    def of(cls, seen: Endpoint) -> Spoken:
+        """What an endpoint spoke when it was looked at."""
+        return cls(protocol=seen.protocol, tls=seen.tls is not None, starttls=seen.starttls)
 
 
 class Unopened(Exception):  # noqa: N818 - a state of the world

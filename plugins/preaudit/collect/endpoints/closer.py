@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,11 +16,12 @@ from preaudit.collect.endpoints.accounts import Account, Tries
 from preaudit.collect.endpoints.attacks import Attacked, attacks_on, untried
 from preaudit.collect.endpoints.classify import Open, Spoken, hello
 from preaudit.collect.endpoints.debug_paths import debug_paths
-from preaudit.collect.endpoints.dialogue import STARTTLS
+from preaudit.collect.endpoints.dialogue import at_tls
 from preaudit.collect.endpoints.look import Look, host_of
+from preaudit.collect.endpoints.many import each
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.reader import Reader
-from preaudit.collect.endpoints.secured import SecuredConnection
+from preaudit.collect.endpoints.secured import secure
 from preaudit.collect.endpoints.trying import try_account
 from preaudit.collect.tls.connection import Broken, Connection, Stopped, TimedOut
 from preaudit.collect.tls.server_name import sni
@@ -69,21 +69,14 @@ class Closer:
         def one(seen: Seen) -> Seen:
             return seen[0], change(*seen, look, ends) if seen[1].understood else seen[1]
 
-        executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="closer")
-        try:
-            return list(executor.map(one, found))
-        except BaseException:
-            look.stop.set()
-            raise
-        finally:
-            executor.shutdown(cancel_futures=True)
+        return each(one, found, at_once=AT_ONCE, name="closer", stop=look.stop)
 
     def _with_paths(self, place: Place, seen: Endpoint, look: Look, ends: float) -> Endpoint:
         if not any(page.status for page in seen.pages):
             return seen
         if seen.vantage != look.vantage.name:
             return msgspec.structs.replace(seen, debug_paths=tuple(_unasked(self.paths, _far(seen))))
-        reader = Reader(look.opener(place, ends), _spoken(seen), sni(place.server_name), ends)
+        reader = Reader(look.opener(place, ends), Spoken.of(seen), sni(place.server_name), ends)
         try:
             told = debug_paths(reader, host_of(place), self.paths)
         except Stopped:
@@ -140,10 +133,6 @@ def _unasked(paths: Sequence[str], cause: str) -> list[DebugPath]:
     return [DebugPath(path=path, cause=cause) for path in paths]
 
 
-def _spoken(seen: Endpoint) -> Spoken:
-    return Spoken(protocol=seen.protocol, tls=seen.tls is not None, starttls=seen.starttls)
-
-
 def _server(place: Place, seen: Endpoint, tls: Tls, look: Look, ends: float) -> Attacked:
     """A server as it is attacked, with controls of our own."""
     open_, name = look.opener(place, ends), sni(place.server_name)
@@ -168,14 +157,7 @@ def _begun(open_: Open, starttls: str) -> tuple[Connection, float]:
         Broken: none came about.
     """
     deadline = time.monotonic() + _SECONDS
-    connection = open_(deadline)
-    try:
-        if starttls:
-            STARTTLS[starttls](connection, deadline)
-    except BaseException:
-        connection.close()
-        raise
-    return connection, deadline
+    return at_tls(open_(deadline), starttls, deadline), deadline
 
 
 def _hello(open_: Open, server_name: str, starttls: str) -> str:
@@ -201,8 +183,7 @@ def _waits(open_: Open, server_name: str, starttls: str) -> str:
     except Broken as error:
         return str(error)
     try:
-        secured = SecuredConnection(connection, server_name)
-        secured.shake(deadline)
+        secured = secure(connection, server_name, deadline)
         said = secured.receive(1, time.monotonic() + _WAIT_SECONDS)
     except TimedOut:
         return ""

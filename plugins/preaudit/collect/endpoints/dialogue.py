@@ -122,6 +122,26 @@ STARTTLS: dict[str, Callable[[Connection, float], None]] = {
 """How TLS is begun, by protocol; each raises `NoTls`, `OtherProtocol` or what the connection raises."""
 
 
+def at_tls(connection: Connection, starttls: str, deadline: float) -> Connection:
+    """A fresh connection at the point where TLS begins; it is closed where it does not come there.
+
+    Args:
+        connection: opened just now.
+        starttls: protocol in which TLS is begun, "" where it begins at once.
+        deadline: reading of `time.monotonic` by which the words before it are said.
+
+    Raises:
+        Broken: as `STARTTLS` says.
+    """
+    try:
+        if starttls:
+            STARTTLS[starttls](connection, deadline)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class RefusedInMysql:
     """A connection on which MySQL may refuse a handshake in its own protocol, unencrypted: told as TLS's own alert.
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from preaudit.collect.endpoints.classify import Open, Spoken, Unopened, classify
-from preaudit.collect.endpoints.dialogue import STARTTLS, RefusedInMysql
+from preaudit.collect.endpoints.dialogue import RefusedInMysql, at_tls
 from preaudit.collect.endpoints.pages import Ask
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.reader import PAGE_SECONDS, Reader
@@ -172,16 +172,8 @@ class Look:
         return reader.read([*asks, *(Ask(path, host) for path in _ROLE_PATHS.get(place.role, ()))])
 
     def _survey(self, place: Place, spoken: Spoken, gate: HostGate, ends: float) -> Tls:
-        begin = STARTTLS.get(spoken.starttls)
-
         def dial(deadline: float) -> Connection:
-            connection = self.vantage.open(place, deadline)
-            if begin is not None:
-                try:
-                    begin(connection, deadline)
-                except BaseException:
-                    connection.close()
-                    raise
+            connection = at_tls(self.vantage.open(place, deadline), spoken.starttls, deadline)
             return RefusedInMysql(connection) if spoken.starttls == "mysql" else connection
 
         wanted = Wanted()

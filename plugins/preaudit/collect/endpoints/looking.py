@@ -7,12 +7,12 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from preaudit.collect.endpoints.look import Look
+from preaudit.collect.endpoints.many import each
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.tls.connection import Stopped
 from preaudit.endpoint import Endpoint, Reached, Replica
@@ -75,15 +75,8 @@ def look_at(
         done()
         return seen
 
-    executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="endpoint")
-    try:
-        futures = [executor.submit(one, place) for place in places]
-        return [(place, future.result()) for place, future in zip(places, futures, strict=True)]
-    except BaseException:
-        look.stop.set()
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
+    seen = each(one, places, at_once=AT_ONCE, name="endpoint", stop=look.stop)
+    return list(zip(places, seen, strict=True))
 
 
 def _why_not(place: Place, ends: float, networks: _Networks, seconds: float) -> str:

@@ -6,12 +6,12 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from preaudit.collect.endpoints.many import each
 from preaudit.collect.endpoints.nodes import addresses_of
 from preaudit.collect.endpoints.place import Place, never_dialled
 from preaudit.collect.endpoints.pods import PodPlace, RunningPods, pod_place
@@ -123,14 +123,7 @@ def scanned(hosts: Sequence[Host], pace: PortPace, stop: threading.Event, look: 
         told = asks(host.address)
         return msgspec.structs.replace(host.seen, open=told.open, complete=told.complete)
 
-    executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ports")
-    try:
-        return list(executor.map(one, hosts))
-    except BaseException:
-        stop.set()
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
+    return each(one, hosts, at_once=AT_ONCE, name="ports", stop=stop)
 
 
 def undeclared_places(hosts: Sequence[Host], seen: Sequence[HostPorts]) -> Iterator[Place]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from preaudit.collect.endpoints.classify import Open, Spoken
 from preaudit.collect.endpoints.pages import Ask, fetch, is_http, page_of
 from preaudit.collect.endpoints.protocols import QUESTIONS
-from preaudit.collect.endpoints.secured import SecuredConnection
+from preaudit.collect.endpoints.secured import secure
 from preaudit.collect.tls.connection import Broken, Connection, Stopped
 from preaudit.endpoint import Fact, Page
 
@@ -78,15 +78,7 @@ class Reader:
             Broken: none came about.
         """
         connection = self._open(deadline)
-        if not self._spoken.tls:
-            return connection
-        try:
-            secured = SecuredConnection(connection, self._server_name)
-            secured.shake(deadline)
-        except BaseException:
-            connection.close()
-            raise
-        return secured
+        return secure(connection, self._server_name, deadline) if self._spoken.tls else connection
 
     def _other_protocol(self) -> str:
         """A protocol that answers within TLS where HTTP does not; "" where none does."""

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import ssl
-import warnings
-from functools import cache
 
 from preaudit.collect.tls.connection import Broken, Connection, Reset
+from preaudit.collect.tls.lenient import lenient
 
 _PIECE = 16_384
+_CIPHERS = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
 
 
 class Handshake(Broken):
     """The TLS handshake did not succeed; the text says why."""
-
-
-@cache
-def _context() -> ssl.SSLContext:
-    """A client that accepts whatever the server has: it only looks, and what it sees is judged elsewhere."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = ssl.TLSVersion.TLSv1
-    context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
-    context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
-    return context
 
 
 class SecuredConnection:
@@ -40,7 +26,7 @@ class SecuredConnection:
     def __init__(self, inner: Connection, server_name: str = "") -> None:
         self._inner = inner
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = _context().wrap_bio(self._incoming, self._outgoing, server_hostname=server_name or None)
+        self._tls = lenient(_CIPHERS).wrap_bio(self._incoming, self._outgoing, server_hostname=server_name or None)
 
     def shake(self, deadline: float) -> None:
         """Make the handshake.
@@ -99,3 +85,23 @@ class SecuredConnection:
         else:
             self._incoming.write_eof()
         return bool(data)
+
+
+def secure(connection: Connection, server_name: str, deadline: float) -> SecuredConnection:
+    """TLS over a connection, shaken; the connection is closed where that fails.
+
+    Args:
+        connection: at the point where TLS begins.
+        server_name: sent as SNI, "" for none.
+        deadline: reading of `time.monotonic` by which the handshake ends.
+
+    Raises:
+        Broken: no TLS came about.
+    """
+    try:
+        secured = SecuredConnection(connection, server_name)
+        secured.shake(deadline)
+    except BaseException:
+        connection.close()
+        raise
+    return secured

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from preaudit.collect.endpoints.accounts import Account
 from preaudit.collect.endpoints.classify import Open, Spoken
-from preaudit.collect.endpoints.dialogue import STARTTLS
+from preaudit.collect.endpoints.dialogue import at_tls
 from preaudit.collect.endpoints.logins import LOGINS, Stream, basic
 from preaudit.collect.endpoints.look import host_of
 from preaudit.collect.endpoints.mysql_login import mysql
 from preaudit.collect.endpoints.pages import Ask
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.reader import Reader
-from preaudit.collect.endpoints.secured import SecuredConnection
+from preaudit.collect.endpoints.secured import secure
 from preaudit.collect.tls.connection import Connection
 from preaudit.collect.tls.server_name import sni
 from preaudit.endpoint import Endpoint, Fact
@@ -33,12 +33,10 @@ def try_account(place: Place, seen: Endpoint, account: Account, open_: Open, dea
     """
     name = sni(place.server_name)
     if account.protocol == "http":
-        return _http(place, seen, account, Reader(open_, _spoken(seen), name, deadline))
+        return _http(place, seen, account, Reader(open_, Spoken.of(seen), name, deadline))
 
     def wrap(connection: Connection, until: float) -> Connection:
-        secured = SecuredConnection(connection, name)
-        secured.shake(until)
-        return secured
+        return secure(connection, name, until)
 
     connection = open_(deadline)
     try:
@@ -46,16 +44,10 @@ def try_account(place: Place, seen: Endpoint, account: Account, open_: Open, dea
             return mysql(Stream(connection, deadline), account, wrap)
         inner = connection
         if seen.tls is not None:
-            if seen.starttls:
-                STARTTLS[seen.starttls](connection, deadline)
-            inner = wrap(connection, deadline)
+            inner = wrap(at_tls(connection, seen.starttls, deadline), deadline)
         return LOGINS[account.protocol](Stream(inner, deadline), account)
     finally:
         connection.close()
-
-
-def _spoken(seen: Endpoint) -> Spoken:
-    return Spoken(protocol=seen.protocol, tls=seen.tls is not None, starttls=seen.starttls)
 
 
 def _http(place: Place, seen: Endpoint, account: Account, reader: Reader) -> Fact:

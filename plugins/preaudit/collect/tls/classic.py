@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import re
 import ssl
-import warnings
 from collections.abc import Callable
-from functools import lru_cache
 
 from preaudit.collect.tls.connection import Broken, Connection, TimedOut
+from preaudit.collect.tls.lenient import lenient
 from preaudit.collect.tls.modern import MAX_BYTES, Shaken
 
 _REFUSED = re.compile(r"ALERT_(HANDSHAKE_FAILURE|BAD_CERTIFICATE|NO_CERTIFICATE|CERTIFICATE_REQUIRED)")
-
-
-@lru_cache(maxsize=1)
-def _context() -> ssl.SSLContext:
-    """A client that trusts nothing and takes everything: what it hears is only looked at."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
-    return context
 
 
 def shake_hands(
@@ -49,7 +33,9 @@ def shake_hands(
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     total, finished, flights = 0, False, 0
     try:
-        stream = _context().wrap_bio(incoming, outgoing, server_hostname=server_name or None)
+        stream = lenient("ALL:@SECLEVEL=0", ssl.TLSVersion.TLSv1_2).wrap_bio(
+            incoming, outgoing, server_hostname=server_name or None
+        )
         while True:
             try:
                 if finished:
