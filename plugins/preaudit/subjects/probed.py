@@ -104,4 +104,4 @@ def _unclear(one: DebugPath) -> str:
         return ""
     if not 200 <= one.status < 300:
         return f"{one.status} tells nothing of what is there"
-    return f"not the whole answer came: {one.cause}" if one.cause else ""
+    return one.cause or "it gives something there, in no form that is known here, and something else for a missing page"

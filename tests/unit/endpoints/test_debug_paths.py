@@ -59,6 +59,20 @@ def test_a_page_that_stands_for_all_is_no_finding(found, path):
     assert (one.recognised, one.as_missing, one.cause) == (False, True, "")
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/admin", "/secret-door"])
+def test_a_page_that_stands_for_all_may_change_with_each_answer(found, path):
+    nonces = iter(("3q2+7wAAAAAAAAAAAAAA", "cmFuZG9tLXZhbHVlLTI="))
+    pages = iter([page(SPA + b'<script nonce="%s">' % nonce.encode() + b"%d</script>" % number) for number, nonce in enumerate(nonces)])
+    (one,) = found(lambda _: next(pages), path)
+    assert (one.recognised, one.as_missing, one.cause) == (False, True, "")
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/actuator/env", "/admin"])
+def test_what_is_in_no_known_form_is_neither_recognised_nor_missing(found, path):
+    (one,) = found(lambda asked: page(b'{"requests": 5}') if asked == path else page(b"no", 404), path)
+    assert (one.status, one.recognised, one.as_missing) == (200, False, False)
+
+
 def test_an_exporter_that_gives_metrics_at_every_path_gives_metrics(found):
     (one,) = found(lambda asked: page(METRICS), "/metrics")
     assert (one.recognised, one.as_missing) == (True, True)
@@ -83,7 +97,7 @@ def test_a_path_without_an_answer_is_not_known(found, path):
     assert one.cause
 
 
-@pytest.mark.parametrize("path", ["/admin", "/secret-door"])
+@pytest.mark.parametrize("path", ["/admin", "/secret-door", "/metrics", "/.env"])
 def test_without_the_missing_page_likeness_is_not_known(found, path):
     (one,) = found(lambda asked: None if asked == MISSING else page(b"admin"), path)
     assert (one.status, one.recognised, one.as_missing, one.cause) == (200, False, None, "what it gives for a missing page is not known")

@@ -33,6 +33,8 @@ _MILD_SIGNS: tuple[tuple[str, str], ...] = (
 )
 """The same for what a page that stands for all others may hold as well; of other paths nothing is known."""
 _UNCOMPARED = "what it gives for a missing page is not known"
+_CHANGING = re.compile(r"[A-Za-z0-9+/_=-]{16,}|[0-9]+")
+"""Nonces, tokens, times: what a page that stands for all others shows anew each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class _Seen:
 
     @property
     def mark(self) -> str:
-        return f"{self.page.status} {hashlib.sha256(self.body).hexdigest()}"
+        steady = _CHANGING.sub("", self.body.decode("latin-1"))
+        return f"{self.page.status} {hashlib.sha256(steady.encode()).hexdigest()}"
 
 
 def debug_paths(reader: Reader, host: str, paths: Sequence[str]) -> tuple[DebugPath, ...]:
@@ -76,9 +79,9 @@ def _look(reader: Reader, host: str, path: str, missing: _Seen) -> DebugPath:
     alike = seen.mark == missing.mark if missing.page.status and not missing.page.cause else None
     recognised = _holds(_SIGNS, path, seen.body)
     if not recognised and not any(re.fullmatch(one, path) for one, _ in _SIGNS):
-        mild = _holds(_MILD_SIGNS, path, seen.body)
-        recognised = mild and alike is False
-        cause = cause or (_UNCOMPARED if mild and alike is None else "")
+        recognised = alike is False and _holds(_MILD_SIGNS, path, seen.body)
+    if alike is None and not recognised:
+        cause = cause or _UNCOMPARED
     return DebugPath(path=path, status=status, recognised=recognised, as_missing=alike, cause=cause)
 
 
