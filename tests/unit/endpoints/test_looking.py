@@ -110,7 +110,7 @@ def test_a_network_that_never_answers_is_not_waited_for_a_thousand_times():
 
 def test_when_the_time_is_up_the_rest_says_so():
     found = [seen for _, seen in look_at([place(80, "192.0.2.1")], look(Mute()), seconds=-1)]
-    assert [(one.reached, one.cause) for one in found] == [(Reached.NOT_DIALLED, "the time for looking at endpoints (-1 s) was used up")]
+    assert [(one.reached, one.cause) for one in found] == [(Reached.NOT_DIALLED, "the time for looking at endpoints (connect.run_seconds) was used up")]
 
 
 def test_an_end_of_the_run_ends_the_looks_at_once():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -109,12 +110,12 @@ def collect_endpoints(  # noqa: PLR0913 - each is said by name
     Returns:
         the statuses of the source, the files written, and what was seen at each place.
     """
-    started = times()
+    started, ends = times(), time.monotonic() + seconds
     chosen, left = first_replicas(places)
     found = look_at(chosen, look, seconds=seconds, done=done)
     if forward is not None:
         hidden = [place for place, one in found if not one.understood and place.pod]
-        again = look_at([replace(place, refused="") for place in hidden], forward, seconds=seconds)
+        again = look_at([replace(place, refused="") for place in hidden], forward, seconds=ends - time.monotonic())
         better = {place.where: one for place, one in again if one.understood}
         found = [(place, better.get(place.where, one) if place.pod else one) for place, one in found]
     if inside is not None:

@@ -65,7 +65,7 @@ def look_at(
     ends, networks = time.monotonic() + seconds, _Networks()
 
     def one(place: Place) -> Endpoint:
-        limited = replace(place, refused=_why_not(place, ends, networks, seconds))
+        limited = replace(place, refused=_why_not(place, ends, networks))
         try:
             seen = look.at(limited, ends)
         except Stopped:
@@ -79,12 +79,12 @@ def look_at(
     return list(zip(places, seen, strict=True))
 
 
-def _why_not(place: Place, ends: float, networks: _Networks, seconds: float) -> str:
+def _why_not(place: Place, ends: float, networks: _Networks) -> str:
     """Why a place is not looked at now; "" where it is."""
     if place.refused:
         return place.refused
     if time.monotonic() >= ends:
-        return f"the time for looking at endpoints ({seconds:.0f} s) was used up"
+        return "the time for looking at endpoints (connect.run_seconds) was used up"
     mute = networks.mute(place.address)
     return f"{_MUTE_AFTER} other addresses of {mute} gave no answer, so this one was not waited for" if mute else ""
 
