@@ -57,7 +57,8 @@ def test_control_plane_refuses_anybody(component_endpoint: ComponentEndpoint) ->
 @requirement(
     "TLS-604", severity="high", expected="closed", active="connect", method="TEST",
     controls=["nist-800-53r5:cm-7", "nist-800-53r5:ac-3", "cis-kubernetes-2.0.1:4.2.4", "stig-kubernetes:V-242387"],
-    limitations="A port that a firewall hides from here is unknown: it may be open to pods.",
+    limitations="A port that a firewall hides from here is unknown: it may be open to pods. Where the firewall refuses "
+    "in the kubelet's name, it looks closed.",
 )  # fmt: skip
 def test_read_only_port_is_closed(closed_port: ClosedPort) -> None:
     """Nothing answers at the kubelets' read-only port.
