@@ -151,6 +151,31 @@ def test_an_ingress_for_any_host_is_a_place(found, spec, places):
     assert all(one.names for one in several)
 
 
+def balanced(*ports, ip="203.0.113.5"):
+    return service("edge", [{"name": str(number), "port": number} for number in ports], status={"loadBalancer": {"ingress": [{"ip": ip}]}})
+
+
+def sharing(*hosts, secured=()):
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "front", "namespace": "shop"},
+            "spec": {"rules": [{"host": host} for host in hosts], "tls": [{"hosts": list(secured)}] if secured else []},
+            "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.5"}]}}}  # fmt: skip
+
+
+def test_who_names_no_host_is_looked_at_beside_those_who_do(found):
+    """A scanner that comes by address meets the default certificate, which no host of the Ingress has."""
+    seen = found(balanced(443, 80), sharing("a.example", "b.example", secured=["b.example"]))
+    bare, places = at(seen, 443, server_name=""), seen.places
+    assert (bare.owner, bare.beside, bare.exposure) == ("edge", "b.example", "external")
+    assert {(one.server_name, one.port) for one in places if one.address} == {
+        ("", 443), ("a.example", 443), ("b.example", 443), ("a.example", 80), ("b.example", 80), ("", 6443),
+    }  # fmt: skip
+
+
+def test_a_service_without_hosts_beside_it_is_no_look_beside_any(found):
+    seen = found(balanced(443, ip="203.0.113.6"), sharing("a.example"))
+    assert not at(seen, 443, server_name="").beside
+
+
 def test_hosts_of_an_ingress_beyond_the_limit_are_a_gap(found):
     rules = [{"host": f"h{number}.example"} for number in range(201)]
     ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "front", "namespace": "shop"}, "spec": {"rules": rules}}

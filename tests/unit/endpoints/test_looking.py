@@ -1,15 +1,18 @@
 """Many places at a time: equal replicas are one endpoint, and what was not looked at says why."""
 
+import socket
+import struct
 import threading
 import time
 
 import pytest
 
+from preaudit.collect.endpoints import nameless
 from preaudit.collect.endpoints.collected import collect_endpoints
 from preaudit.collect.endpoints.look import Direct, Gates, Look
 from preaudit.collect.endpoints.looking import MAX_REPLICAS, first_replicas, look_at, merged
 from preaudit.collect.endpoints.place import Place
-from preaudit.collect.tls.connection import TimedOut
+from preaudit.collect.tls.connection import TcpConnection, TimedOut
 from preaudit.collect.tls.pace import Pace
 from preaudit.endpoint import Reached
 from preaudit.snapshot import Status
@@ -59,6 +62,64 @@ def test_tls_is_surveyed_and_its_pages_are_read(tmp_path):
     assert (seen.protocol, seen.pages[0].status) == ("tls", 200)
     assert [one.answer.value for one in seen.tls.offers[-2:]] == ["accepted", "accepted"]
     assert seen.tls.chains
+
+
+def hosted(folder, unnamed, taken=lambda _: None):
+    """A server of one host: a handshake that names it is taken, one without a name gets `unnamed(connection)`."""
+    named = secured(taken, folder)
+
+    def talk(connection):
+        (named if b"web.example" in connection.recv(4096, socket.MSG_PEEK) else unnamed)(connection)
+
+    return talk
+
+
+def resetting(connection):
+    connection.recv(4096)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def alerting(connection):
+    connection.recv(4096)
+    connection.sendall(b"\x15\x03\x03\x00\x02\x02\x70")
+
+
+@pytest.mark.parametrize("unnamed", [resetting, alerting, lambda connection: connection.recv(4096)], ids=["reset", "alert", "close"])
+def test_a_server_that_refuses_who_names_none_is_closed_to_those(tmp_path, unnamed):
+    with serving(hosted(tmp_path, unnamed)) as port:
+        ((_, seen),) = look_at([place(port, beside="web.example")], look(), seconds=30)
+    assert (seen.reached, seen.served, seen.tls) == (Reached.CLOSED, False, None)
+    assert seen.cause == "it refuses who names no server, and answers under its hosts' names"
+
+
+def test_what_is_not_clearly_refused_is_not_set_aside(tmp_path, monkeypatch):
+    """Silence may be a way that loses packets; and a server that is down under its name too proves nothing."""
+    monkeypatch.setattr(nameless, "_SECONDS", 0.2)
+    stop = threading.Event()
+    for talk in (hosted(tmp_path, silent), resetting):
+        with serving(talk) as port:
+            assert not nameless.turned_away(lambda deadline, port=port: TcpConnection.open("127.0.0.1", port, deadline, stop), "web.example")
+    assert not nameless.turned_away(lambda deadline: TcpConnection.open("127.0.0.1", 1, deadline, stop), "web.example")
+
+
+def test_a_refusal_counts_only_between_answers(tmp_path):
+    """One that begins to refuse everybody in the middle is not one that tells names apart."""
+    named = hosted(tmp_path, resetting)
+    for last in range(1, 5):
+        taken = iter(range(100))
+
+        def talk(connection, last=last, taken=taken):
+            (named if next(taken) < last else resetting)(connection)
+
+        with serving(talk) as port:
+            ((_, seen),) = look_at([place(port, beside="web.example")], look(), seconds=30)
+        assert (seen.reached, seen.served) == (Reached.OPEN, True), last
+
+
+def test_who_names_none_may_meet_a_server_of_its_own(tmp_path):
+    with serving(hosted(tmp_path, secured(lambda _: None, tmp_path, name="fake.example"))) as port:
+        ((_, seen),) = look_at([place(port, beside="web.example")], look(), seconds=30)
+    assert (seen.reached, seen.protocol, bool(seen.tls.chains)) == (Reached.OPEN, "tls", True)
 
 
 def test_half_an_http_answer_does_not_prove_another_protocol(tmp_path):

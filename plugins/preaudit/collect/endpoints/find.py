@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -28,6 +28,9 @@ from preaudit.subjects.estate import Estate
 
 NAMESPACED = ("pods", "services", SLICES, INGRESSES, GATEWAYS)
 """Sources that say where the endpoints of a namespace are."""
+_SHARING = frozenset({"Ingress", "Gateway"})
+"""Owners of hosts that share one address and port."""
+_SECURED = frozenset({"https", "tls"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +114,24 @@ def _gaps(snapshot: Snapshot, estate: Estate) -> Iterator[tuple[str, str]]:
 def _once(places: Sequence[Place]) -> list[Place]:
     """Each place once: declarations that lead to one address, port and server name are united.
 
-    A port that was declared without a server name is the same as the one that a Service names.
+    A port that was declared without a server name is the same as the one that a Service names. Where hosts share it,
+    who names none of them may meet another server, so that it is a place of its own beside them.
     """
     by_where: dict[tuple[str, int, str], Place] = {}
     named: dict[tuple[str, int], tuple[str, int, str]] = {}
     kept: list[Place] = []
-    for place in sorted(places, key=lambda one: not one.server_name):
+    for place in sorted(places, key=lambda one: (not one.server_name, not one.served)):
         if not place.address:
             kept.append(place)
             continue
         where = place.where
         if not place.server_name:
             where = named.get((place.address, place.port), where)
+            host = by_where.get(where)
+            if host is not None and host.owner_kind in _SHARING and host.hint in _SECURED:
+                bare = replace(place, beside=host.server_name)
+                known = by_where.get(bare.where)
+                by_where[bare.where] = bare if known is None else united(*_ordered(known, bare))
         else:
             named.setdefault((place.address, place.port), where)
         known = by_where.get(where)

@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgspec
 
 from preaudit.collect.endpoints.classify import Open, Spoken, Unopened, classify
 from preaudit.collect.endpoints.dialogue import RefusedInMysql, at_tls
+from preaudit.collect.endpoints.nameless import turned_away
 from preaudit.collect.endpoints.pages import Ask
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.reader import PAGE_SECONDS, Reader
@@ -37,6 +38,7 @@ _ROLE_PATHS = {
 _SPOKEN = frozenset({"postgresql", "mysql", "smtp", "imap", "pop3", "ldap", "redis", "mongodb", "kafka", "amqp", "h2c",
                      "ssh", "dns", "ftp", "vnc"})  # fmt: skip
 """Protocols that are not HTTP/1.1, where one of them answered."""
+_NAMELESS = "it refuses who names no server, and answers under its hosts' names"
 _UNTOLD = Fact()
 MYSQL_CONNECTIONS = 19
 """A MySQL server blocks an address after 100 connections that end early, so it is asked few questions."""
@@ -134,6 +136,8 @@ class Look:
         if place.refused:
             return self._endpoint(place, reached=Reached.NOT_DIALLED, cause=place.refused)
         open_ = self.opener(place, ends)
+        if place.beside and turned_away(open_, sni(place.beside)):
+            return self._endpoint(replace(place, served=False), reached=Reached.CLOSED, cause=_NAMELESS)
         try:
             spoken = classify(
                 open_, place.port, server_name=sni(place.server_name), hint=place.hint, starttls=place.starttls

@@ -21,6 +21,7 @@ class Place:
         pod: the pod that answers there, "" where it is none.
         node: the node, "" where it is not known.
         refused: why it is not dialled, "" where it may be.
+        beside: a server name that is looked at there as well, where this is the look of who names none; else "".
     """
 
     owner_kind: str
@@ -41,6 +42,7 @@ class Place:
     pod: str = ""
     node: str = ""
     refused: str = ""
+    beside: str = ""
 
     def __post_init__(self) -> None:
         """A port is a port, and an address is one unless it is refused."""
@@ -90,6 +92,7 @@ def united(first: Place, second: Place) -> Place:
         pod=first.pod or second.pod,
         node=first.node or second.node,
         refused=first.refused and second.refused,
+        beside=first.beside or second.beside,
     )
 
 
