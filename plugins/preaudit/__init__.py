@@ -27,6 +27,7 @@ from preaudit.subjects.reachability import IsolatedPod, MetadataAddress, Sidecar
 from preaudit.subjects.sharing import ServedKey
 from preaudit.subjects.stored_certificate import StoredCertificates
 from preaudit.subjects.workload import Container, Pod, Workload
+from preaudit.text import listed
 
 __version__ = "0.1.0"
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "StoredCertificates",
     "Workload",
     "account_names",
+    "listed",
     "parameter",
     "requirement",
 ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 import msgspec
 
 _LONGEST_TITLE = 1_000
 _STACKED_MARKS = 3
+_TOLD = 6
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 _ODD = re.compile(r"[^\x20-\x7e]+")
 _LITERAL = re.compile(r"``(.+?)``", re.DOTALL)
@@ -55,6 +57,12 @@ def cut(text: str, limit: int) -> str:
     head = limit // 2
     tail = limit - 1 - head
     return f"{text[:head]}…{text[len(text) - tail :] if tail else ''}"
+
+
+def listed(found: Sequence[str]) -> str:
+    """A list inside a sentence, cut where it is long; the record's evidence holds all of it."""
+    more = f" and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+    return ", ".join(found[:_TOLD]) + more
 
 
 class Shown(msgspec.Struct, frozen=True):

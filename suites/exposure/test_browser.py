@@ -1,8 +1,8 @@
 """Browser: the headers by which a server tells browsers to be careful."""
 
-from preaudit import Endpoint, Page, Policy, parameter, requirement
+from preaudit import Endpoint, Page, Policy, listed, parameter, requirement
 
-from .settings import is_html, listed
+from .settings import is_html
 
 HSTS_AGE = parameter("exposure.hsts_min_age", int, unit="s", meaning="Least max-age of Strict-Transport-Security.")
 _CONTROLS = ("nist-800-53r5:sc-8", "nist-800-53r5:cm-6")

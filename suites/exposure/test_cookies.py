@@ -1,8 +1,8 @@
 """Cookies and other origins: what a browser hands out on a site's behalf."""
 
-from preaudit import Endpoint, Page, Policy, parameter, requirement
+from preaudit import Endpoint, Page, Policy, listed, parameter, requirement
 
-from .settings import HTTP, listed, speaks_http
+from .settings import HTTP, speaks_http
 
 READABLE = parameter(
     "exposure.script_cookies", list[str], meaning="Names of cookies that scripts must be able to read."

@@ -1,8 +1,6 @@
 """Credentials: accounts as products are delivered with them, each tried once (active group credentials)."""
 
-from preaudit import ACCOUNTS, Endpoint, Policy, account_names, requirement
-
-from .settings import listed
+from preaudit import ACCOUNTS, Endpoint, Policy, account_names, listed, requirement
 
 
 @requirement(

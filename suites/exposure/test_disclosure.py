@@ -1,8 +1,8 @@
 """Disclosure: what an endpoint tells about itself to those who have not said who they are."""
 
-from preaudit import ComponentEndpoint, Endpoint, requirement
+from preaudit import ComponentEndpoint, Endpoint, listed, requirement
 
-from .settings import HTTP, listed, speaks_http
+from .settings import HTTP, speaks_http
 
 
 @requirement(

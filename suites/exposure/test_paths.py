@@ -1,8 +1,8 @@
 """Paths: what servers show of their inside to anybody who knows where to look (active group scan)."""
 
-from preaudit import DEBUG_PATHS, Endpoint, Policy, requirement
+from preaudit import DEBUG_PATHS, Endpoint, Policy, listed, requirement
 
-from .settings import HTTP, listed, speaks_http
+from .settings import HTTP, speaks_http
 
 _CONTROLS = ("nist-800-53r5:cm-7", "nist-800-53r5:ac-14")
 _SEEN = "The paths of the profile's scan.debug_paths are asked for, others may be open; redirects elsewhere are closed."

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from preaudit import Endpoint, NotObservable, Policy, Presented, parameter, requirement
+from preaudit import Endpoint, NotObservable, Policy, Presented, listed, parameter, requirement
 
-from .settings import TLS, listed, speaks_tls
+from .settings import TLS, speaks_tls
 
 RSA_BITS = parameter("tls.min_rsa_bits", int, unit="bit", meaning="Least size of an RSA key.")
 EC_BITS = parameter("tls.min_ec_bits", int, unit="bit", meaning="Least size of an elliptic curve's key.")

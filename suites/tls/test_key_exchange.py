@@ -1,8 +1,8 @@
 """Key exchange: groups and sizes."""
 
-from preaudit import Endpoint, Policy, parameter, requirement
+from preaudit import Endpoint, Policy, listed, parameter, requirement
 
-from .settings import TLS, is_listed, listed, speaks_tls
+from .settings import TLS, is_listed, speaks_tls
 
 GROUPS = parameter(
     "tls.allowed_groups", list[str], meaning="Allowed groups for key exchange, by IANA name; * for any letters."

@@ -1,8 +1,6 @@
 """Keys: one private key in several places."""
 
-from preaudit import ServedKey, requirement
-
-from .settings import listed
+from preaudit import ServedKey, listed, requirement
 
 
 @requirement(

@@ -1,8 +1,8 @@
 """Cipher suites: which ones an endpoint accepts, in every version that it speaks."""
 
-from preaudit import CipherSuite, Endpoint, Policy, parameter, requirement
+from preaudit import CipherSuite, Endpoint, Policy, listed, parameter, requirement
 
-from .settings import TLS, is_listed, listed, speaks_tls
+from .settings import TLS, is_listed, speaks_tls
 
 BANNED = parameter(
     "tls.banned_suites", list[str],

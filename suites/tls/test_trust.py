@@ -1,8 +1,8 @@
 """Trust: whose certificate it is, and who says so."""
 
-from preaudit import Endpoint, NotObservable, Policy, Presented, parameter, requirement
+from preaudit import Endpoint, NotObservable, Policy, Presented, listed, parameter, requirement
 
-from .settings import TLS, listed, speaks_tls
+from .settings import TLS, speaks_tls
 
 TRUSTED_SELF_SIGNED = parameter(
     "tls.trusted_self_signed", bool, meaning="Whether a self-signed certificate passes that an anchor of yours names."
