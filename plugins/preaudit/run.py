@@ -16,7 +16,8 @@ from preaudit.audit import Audit, Plan
 from preaudit.demo import is_recorded
 from preaudit.errors import UsageError
 from preaudit.evidence import manifest as manifests
-from preaudit.evidence.leak_watch import WORTH_A_PROCESS, LeakWatch
+from preaudit.evidence.beside import WORTH_A_PROCESS
+from preaudit.evidence.leak_watch import LeakWatch
 from preaudit.evidence.leaks import Leaks, require_clean
 from preaudit.evidence.pack import INCOMPLETE, MANIFEST, RECORDS, PackFolder, Records, files_below, reason, write_pieces
 from preaudit.evidence.readme import readme
@@ -28,7 +29,8 @@ from preaudit.installed import plugins
 from preaudit.judge import Item, unreached
 from preaudit.observe import observe
 from preaudit.plainfile import TooMuch, read_plain
-from preaudit.render.renderings import RENDERINGS, told_of
+from preaudit.render.apart import APART, Apart
+from preaudit.render.renderings import RENDERINGS, Told, told_of
 from preaudit.render.summary import Summary, summarise
 from preaudit.snapshot import Snapshot
 from preaudit.spool import Merged
@@ -65,6 +67,7 @@ class Run:
         self.credential_names: tuple[str, ...] = ()
         """Objects whose names look like credentials; names are shown as they are."""
         self._watch: LeakWatch | None = None
+        self._apart: Apart | None = None
         self.audit: Audit | None = None
         self.manifest: manifests.Manifest | None = None
         self.summary: Summary | None = None
@@ -88,17 +91,17 @@ class Run:
         try:
             observe(self.plan, self.snapshot_folder, self._started)
             self.audit = Audit(self.plan, Snapshot(self.snapshot_folder))
-            self._watch_for_leaks()
+            self._share_the_work()
             _ = self.audit.estate.namespaces  # a snapshot that cannot be read ends the run here, in one sentence
         except OSError as error:
             raise UsageError(f"{self.pack.out} cannot be written: {reason(error)}") from None
         return self.audit
 
-    def _watch_for_leaks(self) -> None:
-        """Let a large pack be scanned while it is written."""
+    def _share_the_work(self) -> None:
+        """Let a large pack be scanned, and a part of it be rendered, by processes of their own."""
         stored = sorted(path for path in self.snapshot_folder.iterdir())
         if sum(path.stat().st_size for path in stored) >= WORTH_A_PROCESS:
-            self._watch = LeakWatch(self.pack.path)
+            self._watch, self._apart = LeakWatch(self.pack.path), Apart(self.pack.path)
             self._watch.whole(f"{self.snapshot_folder.name}/{path.name}" for path in stored)
 
     def _whole(self, *names: str) -> None:
@@ -207,18 +210,30 @@ class Run:
     def _render(
         self, audit: Audit, told: manifests.Manifest, records: Sequence[Record], summary: Summary
     ) -> None:
-        material = told_of(
-            records, told, _sha256(self.pack.path / RECORDS), snapshot=audit.snapshot, summary=summary
-        )
-        for name, render in RENDERINGS.items():
+        hashed = _sha256(self.pack.path / RECORDS)
+        if self._apart is not None:
+            self._apart.begin(told, hashed)
+        material = told_of(records, told, hashed, snapshot=audit.snapshot, summary=summary)
+        mine = [name for name in RENDERINGS if self._apart is None or name not in APART]
+        self._make(mine, material)
+        if self._apart is not None:
+            made = set()
+            for name in self._apart.made():
+                made.add(name)
+                self._whole(name)
+            self._make([name for name in APART if name not in made], material)
+
+    def _make(self, names: Iterable[str], material: Told) -> None:
+        for name in names:
             with self.pack.create(name) as stream:
-                render(material, stream)
+                RENDERINGS[name](material, stream)
             self._whole(name)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
-        if self._watch is not None:
-            self._watch.close()
+        for process in (self._watch, self._apart):
+            if process is not None:
+                process.close()
         self.pack.discard()
 
 

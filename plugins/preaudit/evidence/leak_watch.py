@@ -1,22 +1,17 @@
 """The leak scan beside the run: a process of its own looks at each file of a pack as soon as it is whole.
 
-The scan costs as much as everything else that is done with the pack together, and one processor is idle meanwhile. What
-that process did not see for whatever reason is scanned again by the run itself: no file gets by unseen.
+The scan costs as much as everything else that is done with the pack together. What that process did not see for
+whatever reason is scanned again by the run itself: no file gets by unseen.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from preaudit.evidence.beside import Beside
 from preaudit.evidence.leaks import LeakFound, Leaks, Search, require_clean
-
-WORTH_A_PROCESS = 8 * 2**20
-"""Bytes of a snapshot above which the start of a process is paid back."""
-_PATIENCE_SECONDS = 600.0
 
 
 class LeakWatch:
@@ -28,11 +23,7 @@ class LeakWatch:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        context = multiprocessing.get_context("spawn")
-        self._ours, theirs = context.Pipe()
-        self._process = context.Process(target=_watch, args=(folder, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
+        self._process = Beside(_watch, folder)
         self._told: list[str] = []
 
     def whole(self, names: Iterable[str]) -> None:
@@ -43,10 +34,7 @@ class LeakWatch:
         """
         for name in names:
             self._told.append(name)
-            try:
-                self._ours.send(name)
-            except OSError:
-                return  # it has ended; `require_clean` will scan everything itself
+            self._process.tell(name)
 
     def require_clean(self) -> Leaks:
         """What the scan found, once it has seen every file that the folder holds now.
@@ -64,27 +52,18 @@ class LeakWatch:
         return leaks
 
     def _result(self) -> Leaks | None:
-        try:
-            self._ours.send(None)
-            found = self._ours.recv() if self._ours.poll(_PATIENCE_SECONDS) else None
-        except (OSError, EOFError):
-            return None
+        self._process.tell(None)
+        found = self._process.answer()
         return found if isinstance(found, Leaks) else None
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
-        self._ours.close()
-        self._process.kill()
-        self._process.join()
+        self._process.close()
 
 
 def _watch(folder: Path, told: Connection) -> None:
     """The process: files by name, then what was found in all of them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer; it ends this process
     search = Search()
-    try:
-        while (name := told.recv()) is not None:
-            search.file(folder / name, name)
-        told.send(search.found)
-    except (OSError, EOFError):
-        return  # the run notices, scans everything itself, and meets the same file
+    while (name := told.recv()) is not None:
+        search.file(folder / name, name)
+    told.send(search.found)

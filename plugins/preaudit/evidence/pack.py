@@ -9,7 +9,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, overload
 
@@ -79,13 +79,9 @@ class PackFolder:
         with self.create(name) as stream:
             stream.write(content)
 
-    @contextmanager
-    def create(self, name: str) -> Iterator[IO[bytes]]:
+    def create(self, name: str) -> AbstractContextManager[IO[bytes]]:
         """A new file of the pack; it is on the disk when the block ends."""
-        with (self.path / name).open("xb", buffering=2**20) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+        return create(self.path / name)
 
     def whole(self) -> None:
         """Every file of the manifest is there; only a signature may come."""
@@ -112,6 +108,15 @@ class PackFolder:
         shutil.rmtree(self.path, ignore_errors=True)
         with suppress(OSError):  # somebody put something there meanwhile: it is theirs
             self.out.rmdir()
+
+
+@contextmanager
+def create(path: Path) -> Iterator[IO[bytes]]:
+    """A new file; it is on the disk when the block ends."""
+    with path.open("xb", buffering=2**20) as stream:
+        yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _sync(folder: Path) -> None:

@@ -38,8 +38,7 @@ def test_a_leak_is_found_whether_the_file_was_told_of_or_not(folder, told):
 def test_a_scan_whose_process_died_is_made_again(folder):
     (folder / "junit.xml").write_text(KEY)
     watch = LeakWatch(folder)
-    watch._process.kill()
-    watch._process.join()
+    watch._process.close()
     watch.whole([*CLEAN, "junit.xml"])
     with pytest.raises(LeakFound):
         watch.require_clean()
