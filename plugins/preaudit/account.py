@@ -14,6 +14,7 @@ from preaudit.evidence.record import Record
 from preaudit.gate import GateCount, meaning
 from preaudit.installed import tool
 from preaudit.rules import RETENTION
+from preaudit.source import SOURCES
 from preaudit.verdict import Exit, Verdict
 
 
@@ -80,7 +81,7 @@ def account(
         permissions=collection.permissions,
         snapshot={
             "mode": collection.mode, "started": collection.started, "finished": collection.finished,
-            "sha256": collection_sha256, "notes": list(collection.notes),
+            "sha256": collection_sha256, "notes": [*collection.notes, *_not_held(audit)],
             "namespaces": list(collection.scope_namespaces) if collection.scope_namespaces is not None else None,
             "age_seconds": int((audit.now - audit.snapshot.started).total_seconds()),
             "redaction": collection.redaction,
@@ -108,6 +109,18 @@ def account(
     )  # fmt: skip
     # As a reader of manifest.json will have it: a mapping in a YAML file has another order, and renderings show it.
     return manifests.decode(manifests.encode(told))
+
+
+def _not_held(audit: Audit) -> Iterable[str]:
+    """What requirements of the run read today and the snapshot knows nothing of: no verdict would tell."""
+    collection = audit.snapshot.collection
+    if collection.mode == "live" and collection.scope_namespaces is None:
+        for name in sorted({source for one in audit.plan.selected for source in one.sources}):
+            if SOURCES[name].later and not audit.snapshot.tells_of(name):
+                yield (
+                    f"The snapshot was taken without {name}, by an older version or for other requirements: nothing is "
+                    "said about it."
+                )
 
 
 def _left_out(audit: Audit) -> Iterable[dict[str, str]]:

@@ -14,8 +14,8 @@ from preaudit.subjects.ref import Subject
 
 _SUBJECT = ("apiVersion", "kind", "namespace", "name", "uid", "within", "host", "port", "digest")
 _CLUSTER_KINDS = frozenset({
-    "ClusterRole", "ClusterRoleBinding", "Namespace", "Node", "PersistentVolume", "ValidatingWebhookConfiguration",
-    "MutatingWebhookConfiguration",
+    "APIService", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding", "Kubeconfig", "Namespace", "Node",
+    "PersistentVolume", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration",
 })  # fmt: skip
 _Declared = TypeVar("_Declared")
 

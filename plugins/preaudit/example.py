@@ -23,6 +23,7 @@ from preaudit.errors import UsageError
 from preaudit.evidence.record import Record, in_order
 from preaudit.hostports import HostPorts, hostports_line
 from preaudit.judge import items_of, judge
+from preaudit.kubeconfig import HeldCertificates, kubeconfig_line
 from preaudit.parameter import Policy
 from preaudit.profile import Profile, load_profile
 from preaudit.reachability import Reachability, reachability_line
@@ -39,8 +40,10 @@ from preaudit.waiver import Waivers
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 """The clock of every example."""
 _ENDPOINT = "Endpoint"
+_KUBECONFIG = "Kubeconfig"
 _OBSERVED: dict[str, Callable[[Any], bytes]] = {
     _ENDPOINT: lambda spec: endpoint_line(msgspec.convert(spec, Endpoint)),
+    _KUBECONFIG: lambda spec: kubeconfig_line(msgspec.convert(spec, HeldCertificates)),
     "HostPorts": lambda spec: hostports_line(msgspec.convert(spec, HostPorts)),
     "Reachability": lambda spec: reachability_line(msgspec.convert(spec, Reachability)),
 }
@@ -48,7 +51,7 @@ _OBSERVED: dict[str, Callable[[Any], bytes]] = {
 _KEY = b"examples are redacted as well"
 _BY_KIND = {source.kind: source for source in SOURCES.values()}
 _CERTIFICATES = "certificates.yaml"
-"""Beside the example folders of an area: certificates (DER in base64) by a name that its endpoints' chains use."""
+"""Beside the example folders of an area: certificates (DER in base64) by a name that endpoints and kubeconfigs use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +93,24 @@ def read_example(path: Path) -> Example:
     for one in documents:
         if one.get("kind") not in _BY_KIND:
             raise UsageError(f"{path}: {one.get('kind')!r} is not collected; known are {', '.join(_BY_KIND)}")
-        if one["kind"] == _ENDPOINT:
-            _present_certificates(one, path)
+        _present_certificates(one, path)
     return Example(
         path, expected, tuple(documents), options.get("profile", "bank"), options.get("parameters", {}),
         options.get("sources", {}),
     )  # fmt: skip
 
 
-def _present_certificates(endpoint: dict[str, Any], path: Path) -> None:
-    """Put certificates where an endpoint's chains name them."""
-    chains = (endpoint["spec"].get("tls") or {}).get("chains", ())
-    if chains:
+def _present_certificates(document: dict[str, Any], path: Path) -> None:
+    """Put certificates where an endpoint's chains, or a kubeconfig, name them."""
+    holders: Sequence[dict[str, Any]] = ()
+    if document["kind"] == _ENDPOINT:
+        holders = (document["spec"].get("tls") or {}).get("chains", ())
+    elif document["kind"] == _KUBECONFIG:
+        holders = [document["spec"]]
+    if holders:
         shared = yaml.load((path.parents[1] / _CERTIFICATES).read_bytes(), Loader=yaml.CSafeLoader)
-        for chain in chains:
-            chain["certificates"] = ["".join(shared[name].split()) for name in chain["certificates"]]
+        for one in holders:
+            one["certificates"] = ["".join(shared[name].split()) for name in one["certificates"]]
 
 
 def examples_of(folder: Path) -> Iterator[Example]:

@@ -88,7 +88,7 @@ def judge(item: Item, estate: Estate, policy: Policy, rules: Rules) -> list[Reco
     """
     requirement, kind = item.requirement, item.requirement.subject
     unseen, elsewhere, subjects = _looked_through(item, estate, rules)
-    population = _population(requirement, item.namespace, unseen)
+    population = _population(item, unseen, estate)
     stale = rules.stale(estate.snapshot.collection)
     standing = rules.standing_in(requirement, item.namespace)
     records: list[Record] = []
@@ -133,7 +133,7 @@ def _looked_through(item: Item, estate: Estate, rules: Rules) -> tuple[list[Unse
         subjects = kind.enumerate(estate, item.namespace)
         return ([], missing, subjects) if kind.told_by in rules.judged else (missing, [], subjects)
     if kind.cluster_sources or item.namespace != CLUSTER:
-        unseen = _unseen(kind.sources_of(item.namespace), item.namespace, estate)
+        unseen = _unseen(kind.sources_of(item.namespace, estate.snapshot), item.namespace, estate)
         return unseen, [], kind.enumerate(estate, item.namespace)
     return _nameless(requirement, estate), [], ()
 
@@ -251,10 +251,14 @@ def _unseen(sources: tuple[str, ...], namespace: str, estate: Estate) -> list[Un
     return [Unseen(name, cause) for name, cause in estate.gaps(sources, namespace)]
 
 
-def _population(requirement: Requirement, namespace: str, unseen: list[Unseen]) -> str:
-    where = "in the cluster" if namespace == CLUSTER else f"in {namespace}"
+def _population(item: Item, unseen: list[Unseen], estate: Estate) -> str:
+    requirement = item.requirement
+    # A filter has words of its own for what it keeps.
+    filtered = requirement.where is not None
+    named = requirement.population if filtered else requirement.subject.population_in(estate.snapshot)
+    where = "in the cluster" if item.namespace == CLUSTER else f"in {item.namespace}"
     seen = f"; not seen completely: {', '.join(one.source for one in unseen)}" if unseen else ""
-    return f"{requirement.population} {where}{seen}"
+    return f"{named} {where}{seen}"
 
 
 def _not_seen(item: Item, unseen: list[Unseen], rules: Rules, population: str) -> Record:
@@ -278,7 +282,7 @@ def _empty(item: Item, estate: Estate, rules: Rules, population: str, stale: str
         reason = f"none is visible through the API, and every cluster has them: ask for: {kind.ask}"
         return _bare(item, rules.hidden, reason, rules, population)
     proofs = []
-    for name in kind.sources_of(item.namespace) or kind.sources:
+    for name in kind.sources_of(item.namespace, estate.snapshot) or kind.sources:
         absent = _status(estate, name, item.namespace) is Status.ABSENT
         proofs.append(f"{name} ({'is not served here' if absent else 'complete list'})")
     reason = f"there is no such subject: {', '.join(proofs)}"

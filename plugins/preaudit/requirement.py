@@ -185,7 +185,7 @@ def requirement_of(check: Callable[..., None], *, area: str, file: str) -> Requi
         id=declaration.id, area=area, title=title, why=why, fix=fix, severity=declaration.severity,
         expected=declaration.expected, controls=declaration.controls, subject=kind, check=check,
         takes_policy=len(names) > 1, where=declaration.where,
-        population=declaration.population or kind.population, reads=declaration.reads, sources=sources,
+        population=declaration.population or kind.population + kind.added, reads=declaration.reads, sources=sources,
         uses=declaration.uses, method=declaration.method, limitations=declaration.limitations,
         aliases=declaration.aliases, active=declaration.active, file=file,
         sha256=hashlib.sha256(Path(check.__code__.co_filename).read_bytes()).hexdigest(),

@@ -18,7 +18,7 @@ from preaudit.snapshot import Collection, parse_time
 from preaudit.subjects.estate import CLUSTER
 from preaudit.subjects.kinds import Judged
 from preaudit.subjects.ref import Subject
-from preaudit.verdict import Level, Verdict
+from preaudit.verdict import Level, Verdict, lower
 from preaudit.waiver import Found, Waivers
 
 
@@ -51,7 +51,6 @@ CORE: dict[str, Parameter[Any]] = {
     one.name: one for one in (PLATFORM_NAMESPACES, PLATFORM_LEVEL, MAX_AGE, RETENTION, EXEMPT, *MANNER, *PROBE)
 }
 """Parameters that belong to no suite."""
-_LEVELS = (Level.INFO, Level.WARN, Level.FAIL)
 Stands = tuple[str, Level, str]
 """Scope ("product" or "platform"), level, and a remark on the level."""
 Standing = Callable[[Judged | None], Stands]
@@ -109,9 +108,8 @@ class Rules:
         All that does not depend on the subject is looked up here, once for an item.
         """
         level = self._profile.level(requirement.id)
-        lower = min(level, self._platform_level, key=_LEVELS.index)
         ours: Stands = ("product", level, "")
-        theirs: Stands = ("platform", lower, "")
+        theirs: Stands = ("platform", lower(level, self._platform_level), "")
         if namespace in self._platform or requirement.subject.must_exist:
             ours = theirs
         marked = namespace == CLUSTER and ours is not theirs
@@ -123,7 +121,9 @@ class Rules:
             found = theirs if marked and getattr(subject, "platform", None) else ours
             if exempted and subject is not None and self._is_exempt(namespace, subject):
                 return found[0], Level.INFO, "exempt"
-            return found
+            # A subject that is nobody's product and no part of the cluster says so itself.
+            why = getattr(subject, "closes_no_gate", "")
+            return (found[0], lower(found[1], Level.WARN), why) if why else found
 
         return standing
 

@@ -308,6 +308,10 @@ class Snapshot:
             return Coverage(Status.TRUNCATED, f"{source} was read in single namespaces only, not in {namespace}")
         return Coverage(Status.ERROR, f"{source} is not in this snapshot: it was collected without it")
 
+    def tells_of(self, source: str) -> bool:
+        """Whether this snapshot was made by a look at that source, however far the look went; files are no look."""
+        return any(name == source and one.status is not Status.GIVEN for (name, _), one in self._status.items())
+
     def lines(self, source: str) -> Iterator[bytes]:
         """The encoded objects of a source, in the order in which they were collected."""
         stored = self._files.get(file_name(source))

@@ -25,6 +25,7 @@ class Source:
         keep: dotted paths of the object that a snapshot keeps; everything else is dropped on receipt.
         opt_in: the ``--read`` word without which it is not read at all, or "".
         needs: sources that tell where to look for this one; they are read too.
+        later: older versions did not know it; a snapshot without it says nothing about its objects, and lacks nothing.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Source:
     keep: tuple[str, ...] = ("spec",)
     opt_in: str = ""
     needs: tuple[str, ...] = ()
+    later: bool = False
 
     @property
     def resource(self) -> str:
@@ -70,6 +72,8 @@ _PLACES = (
     "mutatingwebhookconfigurations.admissionregistration.k8s.io", "apiservices.apiregistration.k8s.io",
 )  # fmt: skip
 """What tells where endpoints are, and whose they are."""
+KUBECONFIG = "kubeconfig/certificates"
+"""The certificates by which the run itself reached the API server; they stand on the machine that it runs on."""
 
 SOURCES: dict[str, Source] = {
     source.name: source
@@ -118,16 +122,19 @@ SOURCES: dict[str, Source] = {
         Source("endpoints/ports", ("v1",), "HostPorts", needs=_PLACES),
         Source("endpoints/in-cluster", ("v1",), "Reachability", needs=(*_PLACES, "networkpolicies.networking.k8s.io")),
         Source("nodes/configz", ("v1",), "KubeletConfiguration", namespaced=False, keep=("config",), needs=("nodes",)),
+        Source(KUBECONFIG, ("v1",), "Kubeconfig", namespaced=False, later=True),
     )
 }  # fmt: skip
 """Every source by name; literal, so that nothing registers itself."""
 PROBED = frozenset(name for name in SOURCES if "/" in name)
-"""Sources that no list of the API server answers: what is asked of kubelets and endpoints themselves."""
+"""Sources that no list of the API server answers: kubelets, endpoints, and the kubeconfig on our own side."""
 ENDPOINTS = ("endpoints/connect",)
 """Sources of endpoints, one for each way to look at them."""
 PORTS = "endpoints/ports"
 IN_CLUSTER = "endpoints/in-cluster"
 DIALLED = (*ENDPOINTS, PORTS, IN_CLUSTER)
+"""Sources that are looked at by connecting to what the others name."""
+WITHOUT_RIGHTS = frozenset({*DIALLED, KUBECONFIG})
 """Sources that no right of the API server's gives."""
 
 

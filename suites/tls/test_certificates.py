@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from preaudit import Endpoint, NotObservable, Policy, Presented, listed, parameter, requirement
+from preaudit import Certificate, Endpoint, NotObservable, Policy, Presented, listed, parameter, requirement
 
 from .settings import TLS, speaks_tls
 
@@ -19,12 +19,21 @@ _WEAK_HASHES = frozenset({"md5", "md4", "md2", "sha1"})
 _CONTROLS = ("nist-800-53r5:sc-12", "nist-800-53r5:sc-17", "pci-dss-4.0.1:4.2.1")
 
 
-def _is_small(one: Presented, rsa: int, curve: int) -> str:
-    kind, bits = one.certificate.key
+def small_key(one: Certificate, rsa: int, curve: int) -> str:
+    """Kind and size of a certificate's key where it is below what is wanted, "" where it is not.
+
+    Raises:
+        NotObservable: it is of a kind that is not known here.
+    """
+    kind, bits = one.key
     least = {"RSA": rsa, "DSA": rsa, "EC": curve, "Ed25519": 0, "Ed448": 0}.get(kind)
     if least is None:
-        raise NotObservable(f"the key of {one.certificate.name}", f"the strength of {kind} is not known here")
+        raise NotObservable(f"the key of {one.name}", f"the strength of {kind} is not known here")
     return f"{kind} {bits} bits" if bits < least else ""
+
+
+def _is_small(one: Presented, rsa: int, curve: int) -> str:
+    return small_key(one.certificate, rsa, curve)
 
 
 @requirement(

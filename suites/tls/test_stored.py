@@ -1,13 +1,17 @@
-"""Certificates that no endpoint sends: by what the API server trusts webhooks and further APIs, and what it issued."""
+"""Certificates that no endpoint sends: by what the API server trusts others, what it issued, and our kubeconfig's."""
 
 from datetime import timedelta
 
 from preaudit import ManagedCertificate, Policy, StoredCertificates, requirement
 
-from .test_certificates import DAYS_LEFT, EC_BITS, RSA_BITS, SHARE_LEFT
+from .test_certificates import DAYS_LEFT, EC_BITS, RSA_BITS, SHARE_LEFT, small_key
 
 _CONTROLS = ("nist-800-53r5:sc-12", "nist-800-53r5:sc-17")
-_LIMITS = "Certificates in Secrets are not read, as the right to do so reads private keys too."
+_LIMITS = (
+    "Certificates in Secrets are not read, as the right to do so reads private keys too. Of kubeconfigs the one in use "
+    "is looked at, and of its log-in program's answer what the run itself uses: a token, where it gives one beside a "
+    "certificate. The client's certificate is that of whoever ran the audit, so it is judged at level warn at most."
+)
 
 
 @requirement(
@@ -16,14 +20,18 @@ _LIMITS = "Certificates in Secrets are not read, as the right to do so reads pri
 def test_stored_certificates_are_valid(stored_certificates: StoredCertificates, policy: Policy) -> None:
     """CA bundles and issued certificates are valid now.
 
-    With an expired bundle the API server trusts no certificate of the webhook: it is skipped, or all wait for it.
+    With an expired bundle the API server trusts no certificate of the webhook: it is skipped, or all wait for it. With
+    an expired certificate of its own, a client is locked out.
 
-    Fix: put the present CA's certificate into the ``caBundle`` (cert-manager's CA injector does), or delete the object.
+    Fix: put the present CA's certificate into the ``caBundle`` (cert-manager's CA injector does), or delete the object;
+    make the kubeconfig anew.
     """
-    found = stored_certificates.certificates
-    valid = [one.name for one in found if one.not_before <= policy.now <= one.not_after]
+    found = stored_certificates.violations(
+        lambda one: not one.not_before <= policy.now <= one.not_after, one_will_do=True
+    )
+    which = "none is" if stored_certificates.is_bundle else "not"
     ends = ", ".join(f"{one.name} ends {one.not_after:%Y-%m-%d}" for one in found[:3])
-    assert valid, f"none is valid at {policy.now:%Y-%m-%d}: {ends}"
+    assert not found, f"{which} valid at {policy.now:%Y-%m-%d}: {ends}"
 
 
 @requirement(
@@ -35,12 +43,14 @@ def test_stored_certificates_do_not_end_soon(stored_certificates: StoredCertific
 
     A webhook's CA that nobody renews stops deployments on a date that nobody knows.
 
-    Fix: renew the CA, put the new certificate beside the old one, then issue the server's certificate anew.
+    Fix: renew the CA, put the new certificate beside the old one, then issue the server's certificate anew; renew the
+    kubeconfig's certificate (``kubeadm certs renew``, or log in again).
     """
     share, days = policy[SHARE_LEFT] / 100, timedelta(days=policy[DAYS_LEFT])
-    found = stored_certificates.certificates
-    good = [one for one in found if one.not_after - policy.now >= min(days, (one.not_after - one.not_before) * share)]
-    assert good, f"ends soon: {', '.join(f'{one.name} at {one.not_after:%Y-%m-%d}' for one in found[:3])}"
+    found = stored_certificates.violations(
+        lambda one: one.not_after - policy.now < min(days, (one.not_after - one.not_before) * share), one_will_do=True
+    )
+    assert not found, f"ends soon: {', '.join(f'{one.name} at {one.not_after:%Y-%m-%d}' for one in found[:3])}"
 
 
 @requirement(
@@ -52,12 +62,11 @@ def test_stored_certificates_have_large_keys(stored_certificates: StoredCertific
 
     Whoever computes the key of a CA that the API server trusts answers for the webhook.
 
-    Fix: make a new CA with a P-256 or an RSA 3072 key, and replace the bundle.
+    Fix: make a new CA with a P-256 or an RSA 3072 key, and replace the bundle; make the client's key anew as well.
     """
-    least = {"RSA": policy[RSA_BITS], "EC": policy[EC_BITS]}
-    small = [f"{one.name}: {one.key[0]} {one.key[1]} bits" for one in stored_certificates.certificates
-             if one.key[1] < least.get(one.key[0], 0)]  # fmt: skip
-    assert not small, f"small keys: {', '.join(small[:3])}"
+    least = policy[RSA_BITS], policy[EC_BITS]
+    found = stored_certificates.violations(lambda one: bool(small_key(one, *least)))
+    assert not found, f"small keys: {', '.join(f'{one.name}: {small_key(one, *least)}' for one in found[:3])}"
 
 
 @requirement(

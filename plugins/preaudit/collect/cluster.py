@@ -26,6 +26,7 @@ from preaudit.collect.endpoints.services import resolved
 from preaudit.collect.endpoints.targets import anchors_of, target_place
 from preaudit.collect.identity import first_contact
 from preaudit.collect.kubeconfig import load_access
+from preaudit.collect.kubeconfig_certificates import held_certificates
 from preaudit.collect.kubelet import SOURCE as CONFIGZ
 from preaudit.collect.kubelet import kubelets, read_configz
 from preaudit.collect.listing import ListCall, ListReader
@@ -38,6 +39,7 @@ from preaudit.collect.transport import Api, Budget
 from preaudit.collect.wording import utc
 from preaudit.collect.writer import RewindableWriter, prepare
 from preaudit.errors import UsageError
+from preaudit.kubeconfig import kubeconfig_line
 from preaudit.probe.probing import Probing
 from preaudit.snapshot import (
     Collection,
@@ -48,7 +50,7 @@ from preaudit.snapshot import (
     file_name,
     write_collection,
 )
-from preaudit.source import DIALLED, IN_CLUSTER, PROBED, SOURCES, Source, with_needs
+from preaudit.source import DIALLED, IN_CLUSTER, KUBECONFIG, PROBED, SOURCES, Source, with_needs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,13 +184,14 @@ class _Run:
         return utc(self.clock())
 
     def collect(self) -> Collection:
-        """Everything, in order: contact, scope, lists, kubelets, ``collection.json``."""
+        """Everything, in order: contact, scope, lists, kubelets, our own kubeconfig, ``collection.json``."""
         target, identity = first_contact(self.api, self.clock())
         prepare(self.folder)
         self.progress.start(len(self.plan.wanted))
         statuses, seen = self._lists()
         statuses = self._doubt_unconfirmed(statuses, seen)
         statuses += self._configz()
+        statuses += self._kubeconfig()
         names, complete, kube_system = self._namespaces(statuses, seen)
         nodes = next((status for status in statuses if status.source == "nodes"), None)
         target = msgspec.structs.replace(
@@ -386,6 +389,33 @@ class _Run:
         self.progress.page(CONFIGZ, stored.lines)
         self.progress.source_done(CONFIGZ, stored.lines, statuses[0].status.value)
         return statuses
+
+    def _kubeconfig(self) -> list[SourceStatus]:
+        """The certificates of the kubeconfig in use, where they are asked for and the cluster is within the scope.
+
+        What of them cannot be read stands in the objects themselves: the look at the kubeconfig is complete.
+        """
+        if not any(source.name == KUBECONFIG for source in self.plan.wanted) or self.plan.scope is not None:
+            return []
+        self.progress.source_started(KUBECONFIG)
+        started = self.time()
+        writer = RewindableWriter(self.folder, KUBECONFIG)
+        try:
+            for held in held_certificates(self.api.access):
+                writer.write(kubeconfig_line(held))
+        finally:
+            stored = writer.close()
+        if stored.lines:
+            self.files.append(stored)
+        else:
+            (self.folder / stored.name).unlink()
+        self.progress.page(KUBECONFIG, stored.lines)
+        self.progress.source_done(KUBECONFIG, stored.lines, Status.COLLECTED.value)
+        call = "the kubeconfig's context in use" if self.api.access.context else "the ServiceAccount's files of our pod"
+        return [
+            SourceStatus(source=KUBECONFIG, status=Status.COLLECTED, call=call, count=stored.lines, started=started,
+                         finished=self.time())
+        ]  # fmt: skip
 
     def _doubt_unconfirmed(self, statuses: list[SourceStatus], seen: set[str]) -> list[SourceStatus]:
         """Empty lists of a namespace that nobody confirmed may be those of one that does not exist."""

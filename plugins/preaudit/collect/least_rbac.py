@@ -9,7 +9,7 @@ import yaml
 from preaudit.collect.preflight import verb_of
 from preaudit.errors import UsageError
 from preaudit.snapshot import EVERYWHERE, Identity
-from preaudit.source import DIALLED, GROUP_RIGHTS, PROBE_RIGHTS, Source, source_named
+from preaudit.source import GROUP_RIGHTS, PROBE_RIGHTS, WITHOUT_RIGHTS, Source, source_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -52,7 +52,7 @@ def least_rbac(
     """
     if not identity.user:
         raise UsageError(f"no role can be bound: {identity.cause or 'the server did not say who we are'}")
-    named = [source_named(name) for name in sorted({*sources, "namespaces"} - set(DIALLED))]
+    named = [source_named(name) for name in sorted({*sources, "namespaces"} - WITHOUT_RIGHTS)]
     ordinary = [source for source in named if not source.opt_in]
     opted = [source for source in named if source.opt_in]
     documents = _documents(READER, ordinary, namespaces, identity)

@@ -15,7 +15,7 @@ from preaudit.collect.listing import refusal
 from preaudit.collect.transport import Api, Budget, NotAnswered
 from preaudit.collect.wording import clean
 from preaudit.snapshot import EVERYWHERE, Identity, Target
-from preaudit.source import DIALLED, GROUP_RIGHTS, IN_CLUSTER, PROBE_RIGHTS, Source, source_named
+from preaudit.source import GROUP_RIGHTS, IN_CLUSTER, PROBE_RIGHTS, WITHOUT_RIGHTS, Source, source_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -106,7 +106,7 @@ def check_access(
         findings sorted by source and namespace.
     """
     questions: list[tuple[Source, str]] = []
-    wanted = [source_named(name) for name in sorted(set(sources) - set(DIALLED))]
+    wanted = [source_named(name) for name in sorted(set(sources) - WITHOUT_RIGHTS)]
     for source in [*wanted, *(one for group in sorted(groups) for one in GROUP_RIGHTS.get(group, ()))]:
         if namespaces is None:
             questions.append((source, EVERYWHERE))

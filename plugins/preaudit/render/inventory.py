@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO
@@ -16,10 +17,11 @@ import msgspec
 
 from preaudit.endpoint import Endpoint, TrustPath
 from preaudit.errors import NotObservable, UsageError
+from preaudit.kubeconfig import CLIENT
 from preaudit.render.csvfile import cell
 from preaudit.snapshot import Snapshot
 from preaudit.source import ENDPOINTS
-from preaudit.subjects.certificate import Certificate
+from preaudit.subjects.certificate import Certificate, certificate
 from preaudit.subjects.estate import CLUSTER, Estate
 from preaudit.subjects.stored_certificate import stored_certificates
 
@@ -83,15 +85,36 @@ def _spoken(one: Endpoint, mask: Mask) -> Iterator[Sequence[str]]:
 
 
 def stored_of(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
-    """Certificates that stand in objects of a snapshot: where each stands, and itself (DER in base64)."""
+    """Certificates that stand in objects of a snapshot: where each stands, and itself (DER in base64).
+
+    What of an object cannot be read is one entry with "" for a certificate, beside those that can be.
+
+    Raises:
+        UsageError: an object is not as our collector writes it.
+    """
     found = []
-    for one in stored_certificates(Estate(snapshot), CLUSTER):
-        where = f"{one.ref.kind}/{one.ref.name} {one.ref.within}"
-        try:
-            found += [(where, certificate.text) for certificate in one.certificates]
-        except NotObservable:
-            found.append((where, ""))
+    try:
+        for one in stored_certificates(Estate(snapshot), CLUSTER):
+            where = f"{one.ref.kind}/{one.ref.name} {one.ref.within}"
+            certificates, cause = one.held
+            found += [(where, certificate.text) for certificate in certificates]
+            if cause:
+                found.append((where, ""))
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"{snapshot.folder}: a certificate of this snapshot cannot be read: {error}") from None
     return tuple(found)
+
+
+def clients_of(stored: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The users and groups ("User", "jane") that stored certificates of clients name; see `stored_of`."""
+    found: set[tuple[str, str]] = set()
+    for where, encoded in stored:
+        # The API server takes a certificate without any extended key usage as well.
+        with suppress(NotObservable):
+            one = certificate(encoded)
+            if one.is_clients or where.endswith(f" {CLIENT}"):
+                found.update(one.identities)
+    return found
 
 
 def render_certificates(

@@ -1,9 +1,9 @@
 """Pseudonyms for hosts, addresses and people in renderings; the records, the snapshot and the manifest keep the names.
 
 Replaced are node names, the API server's host and context, IP addresses (but not loopback and "any"), hosts of URLs and
-of image registries that are not public, who audited, and users and groups of bindings (but not Kubernetes' own
-``system:`` ones). Names of namespaces, workloads, services and roles stay, so a reader still finds what a finding is
-about.
+of image registries that are not public, who audited, and users and groups of bindings and of clients' certificates (but
+not Kubernetes' own ``system:`` ones). Names of namespaces, workloads, services and roles stay, so a reader still finds
+what a finding is about.
 
 A pseudonym is an HMAC of the name. Its key is made from ``snapshot.redaction.pseudonyms`` of the manifest, a number
 that the collector derives from the redaction key: so a pack gives the same pseudonyms at every rendering, packs under
@@ -41,6 +41,8 @@ _IDENTITY = re.compile(r"(User|Group) (\S.{0,1023})")
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.\-]{0,251}[A-Za-z0-9])?")
 _V4 = re.compile(r"(?<![\w.\-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w.])")
 _V6 = re.compile(r"(?<![\w:.])\[?((?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4})(?![\w:.])")
+_IN_NAME = re.compile(r'([,+"\\<>;])')
+"""What is escaped within a certificate's subject (RFC 4514)."""
 _URL_HOST = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]{1,30}://(?:[^\s/@\"']{1,256}@)?)([A-Za-z0-9.\-]{1,253})")
 _HOST = re.compile(
     r"(?<![\w.\-/@:])((?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}(?::[0-9]{1,5})?)(?=/[A-Za-z0-9])"
@@ -55,17 +57,20 @@ _PUBLIC = re.compile(
 """Hosts that say nothing of whose cluster it is."""
 
 
-def pseudonymised(records: Sequence[Record], manifest: Manifest) -> tuple[Sequence[Record], Manifest, Mask]:
+def pseudonymised(
+    records: Sequence[Record], manifest: Manifest, clients: Iterable[tuple[str, str]] = ()
+) -> tuple[Sequence[Record], Manifest, Mask]:
     """Records and manifest as renderings may show them; the records are changed as they are read, one by one.
 
     Args:
         records: those of the pack; read once here for the names, and again whenever the result is.
         manifest: the pack's, with or without its files.
+        clients: users and groups that certificates name: ("User", "jane").
 
     Returns:
         both, and the mask that replaced what they name, for what else is rendered.
     """
-    names = _names(records, manifest)
+    names = _names(records, manifest, clients)
     seed = _redaction(manifest).get(SEED)
     if not isinstance(seed, str) or len(seed) < 32:
         seed = repr((sorted(names.nodes), sorted(names.people), msgspec.json.encode(manifest.target)))
@@ -81,8 +86,9 @@ class _Names:
         self.people: set[tuple[str, str]] = set()
 
 
-def _names(records: Iterable[Record], manifest: Manifest) -> _Names:
+def _names(records: Iterable[Record], manifest: Manifest, clients: Iterable[tuple[str, str]]) -> _Names:
     found = _Names()
+    found.people.update(clients)
     found.people.add(("User", manifest.identity.user))
     found.people.update(("Group", one) for one in manifest.identity.groups)
     found.nodes.update(one.object for one in manifest.sources if _is_node(one))
@@ -119,6 +125,9 @@ class _Mask:
         people = sorted({name for _, name in names.people}, key=len, reverse=True)
         known = "|".join(map(re.escape, people))
         self._people = re.compile(rf'(?<![\w-])(User|Group) ("?)({known})(?![\w-])') if people else None
+        self._written = {_IN_NAME.sub(r"\\\1", name): name for name in people}
+        known = "|".join(map(re.escape, self._written))
+        self._subject = re.compile(rf"(?<![\w-])(CN|UID|OU|O)=({known})(?=:?(?:[\s,+\"';]|$))") if people else None
 
     def _made(self, kind: str, name: str) -> str:
         said = f"{kind}\x00{name}".encode("utf-8", "surrogatepass")
@@ -130,6 +139,10 @@ class _Mask:
             return "system:node:" + self._node(name.removeprefix("system:node:"))
         return name if not name or name.startswith("system:") else self._made(kind.lower(), name)
 
+    def _named(self, attribute: str, written: str) -> str:
+        """The pseudonym of what an attribute of a certificate's subject names."""
+        return self.person("User" if attribute in {"CN", "UID"} else "Group", self._written[written])
+
     def _node(self, name: str) -> str:
         return self._nodes.get(name) or self._made("node", name)
 
@@ -137,6 +150,8 @@ class _Mask:
         """A text with everything replaced that is known to be a name, or looks like a host or an address."""
         if self._people is not None and ("User " in text or "Group " in text):
             text = self._people.sub(lambda match: f"{match[1]} {match[2]}{self.person(match[1], match[3])}", text)
+        if self._subject is not None and "=" in text:
+            text = self._subject.sub(lambda match: f"{match[1]}={self._named(match[1], match[2])}", text)
         if "@" in text:
             text = _EMAIL.sub(lambda match: self._made("user", match[0]), text)
         if "://" in text:

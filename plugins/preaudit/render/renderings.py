@@ -16,7 +16,7 @@ from preaudit.render.csvfile import render_csv
 from preaudit.render.endpoints import endpoint_lines
 from preaudit.render.hdf import render_hdf
 from preaudit.render.html import render_html
-from preaudit.render.inventory import Mask, endpoints_of, render_certificates, render_protocols, stored_of
+from preaudit.render.inventory import Mask, clients_of, endpoints_of, render_certificates, render_protocols, stored_of
 from preaudit.render.junit import render_junit
 from preaudit.render.markdown import render_markdown
 from preaudit.render.oscal import render_oscal
@@ -69,13 +69,13 @@ def told_of(
     Raises:
         UsageError: the manifest did not count these records, or the snapshot holds what cannot be read.
     """
-    manifest, mask = with_files(manifest, ()), Mask()
+    manifest, mask, stored = with_files(manifest, ()), Mask(), stored_of(snapshot)
     if manifest.run.pseudonyms:
-        records, manifest, mask = pseudonymised(records, manifest)
+        records, manifest, mask = pseudonymised(records, manifest, clients_of(stored))
         summary = None
     return Told(
         records=records, manifest=manifest, summary=summary or summarise(records, manifest),
-        records_sha256=records_sha256, endpoints=endpoints_of(snapshot), stored=stored_of(snapshot), mask=mask,
+        records_sha256=records_sha256, endpoints=endpoints_of(snapshot), stored=stored, mask=mask,
         reports=data_folder("reports"), attachments=manifest.run.attachments or None,
     )  # fmt: skip
 

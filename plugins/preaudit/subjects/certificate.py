@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from preaudit.errors import NotObservable
 from preaudit.subjects.hostname import covers
@@ -128,6 +128,25 @@ class Certificate:
         """Its extended key usage lets servers use it; without that extension every use is let."""
         found = self._extension(x509.ExtendedKeyUsage)
         return found is None or bool(_SERVING & set(found))
+
+    @cached_property
+    def is_clients(self) -> bool:
+        """Its extended key usage names clients."""
+        found = self._extension(x509.ExtendedKeyUsage)
+        return found is not None and ExtendedKeyUsageOID.CLIENT_AUTH in set(found)
+
+    @cached_property
+    def identities(self) -> tuple[tuple[str, str], ...]:
+        """Whom the API server takes its holder for: ("User", common name), and ("Group", organisation) for each."""
+        kinds = (("User", NameOID.COMMON_NAME), ("Group", NameOID.ORGANIZATION_NAME))
+        with _reading(f"the subject of {self.name}"):
+            subject = self._x509.subject
+            return tuple(
+                (kind, one.value)
+                for kind, oid in kinds
+                for one in subject.get_attributes_for_oid(oid)
+                if isinstance(one.value, str)
+            )
 
     @cached_property
     def ca_faults(self) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from preaudit.source import ENDPOINTS, IN_CLUSTER, PORTS
+from preaudit.snapshot import Snapshot
+from preaudit.source import ENDPOINTS, IN_CLUSTER, PORTS, SOURCES
 from preaudit.subjects import (
     component,
     component_endpoint,
@@ -46,6 +47,7 @@ class SubjectKind:
         name: the parameter's name in a check.
         type: the class of the subject.
         population: all of them, in words.
+        added: what sources that older versions did not know add to the population, in words; "" for nothing.
         enumerate: the subjects of one item, for a namespace or for "cluster".
         namespace_sources: sources that must be complete before a namespace's population is known; items stand for
             each namespace where there are any.
@@ -61,6 +63,7 @@ class SubjectKind:
     type: type[Any]
     population: str
     enumerate: Callable[[Estate, str], Iterable[Judged]]
+    added: str = ""
     namespace_sources: tuple[str, ...] = ()
     cluster_sources: tuple[str, ...] = ()
     must_exist: bool = False
@@ -74,9 +77,15 @@ class SubjectKind:
         """Every source that the kind reads."""
         return tuple(dict.fromkeys((*self.namespace_sources, *self.cluster_sources)))
 
-    def sources_of(self, item_namespace: str) -> tuple[str, ...]:
-        """The sources of one item."""
-        return self.cluster_sources if item_namespace == CLUSTER else self.namespace_sources
+    def sources_of(self, item_namespace: str, snapshot: Snapshot) -> tuple[str, ...]:
+        """The sources of one item that its population in a snapshot is made of."""
+        found = self.cluster_sources if item_namespace == CLUSTER else self.namespace_sources
+        return tuple(one for one in found if not SOURCES[one].later or snapshot.tells_of(one))
+
+    def population_in(self, snapshot: Snapshot) -> str:
+        """The population in words, as far as a snapshot tells of it: an older one does not say what it never held."""
+        told = all(snapshot.tells_of(one) for one in self.sources if SOURCES[one].later)
+        return self.population + self.added if told else self.population
 
 
 def _component(name: str, kind: type[component.Component], whose: str) -> SubjectKind:
@@ -204,6 +213,7 @@ SUBJECTS: dict[str, SubjectKind] = {
             name="stored_certificates",
             type=stored_certificate.StoredCertificates,
             population="every CA bundle of webhooks and aggregated APIs, and every certificate of a signing request",
+            added=" or of the kubeconfig in use",
             enumerate=stored_certificate.stored_certificates,
             cluster_sources=stored_certificate.SOURCES,
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -16,8 +17,10 @@ from preaudit.collect.preflight import check_access
 from preaudit.collect.progress import PlainLines, Silent
 from preaudit.collect.transport import Budget
 from preaudit.errors import TargetError, UsageError
+from preaudit.kubeconfig import AUTHORITY, CLIENT
 from preaudit.snapshot import Snapshot, Status
-from preaudit.source import SOURCES, Source
+from preaudit.source import KUBECONFIG, SOURCES, Source
+from tests.issued import issued
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 SSR = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -153,7 +156,10 @@ def test_nothing_allowed_is_forbidden_everywhere_and_not_an_error(world, collect
             world.forbid(world.path(source.name))
     world.forbid("/apis", SSR, "/version")
     collection, _ = collect(list(SOURCES), read=["secrets-metadata"])
-    assert set(statuses(collection).values()) == {Status.FORBIDDEN, Status.ERROR}
+    mine = statuses(collection)
+    # Our own kubeconfig is nothing that the API server could forbid.
+    assert mine.pop((KUBECONFIG, "*")) is Status.COLLECTED
+    assert set(mine.values()) == {Status.FORBIDDEN, Status.ERROR}
     assert {entry.source for entry in collection.sources if entry.status is Status.ERROR} == {
         "nodes/configz", *(one.name for one in SOURCES.values() if not one.builtin),
     }  # fmt: skip
@@ -268,6 +274,27 @@ def test_hostile_addresses_of_nodes_are_not_called():
     assert (good.address, good.port) == ("fd00::1", 10250)
 
 
+def test_the_kubeconfig_is_looked_at_where_it_is_asked_for(world, collect, monkeypatch, access, tmp_path):
+    (tmp_path / "ca.crt").write_bytes(issued("Cluster CA").pem)
+    given = replace(access, ca_file=str(tmp_path / "ca.crt"), cert_file=str(tmp_path / "gone"))
+    monkeypatch.setattr(module, "load_access", lambda *_: given)
+    collection, snapshot = collect([KUBECONFIG])
+    (entry,) = [entry for entry in collection.sources if entry.source == KUBECONFIG]
+    assert (entry.status, entry.count, entry.cause) == (Status.COLLECTED, 2, "")
+    assert [one["spec"]["part"] for one in snapshot.objects(KUBECONFIG)] == [AUTHORITY, CLIENT]
+    assert snapshot.objects(KUBECONFIG)[1]["spec"]["cause"] == "its file cannot be read: No such file or directory"
+    assert str(tmp_path) not in (snapshot.folder / "kubeconfig-certificates.jsonl").read_text()
+
+
+@pytest.mark.parametrize("options", [{"sources": ["pods"]}, {"sources": [KUBECONFIG], "namespaces": ["shop"]}])
+def test_the_kubeconfig_is_left_alone_where_nobody_asks_or_the_cluster_is_out_of_scope(world, collect, options):
+    world.namespaces("shop")
+    world.fake.pages("/api/v1/namespaces/shop", world.make.reply(world.namespace("shop")))
+    collection, snapshot = collect(**options)
+    assert not snapshot.tells_of(KUBECONFIG)
+    assert not [one for one in collection.files if "kubeconfig" in one.name]
+
+
 def test_progress_is_one_line_a_source(world, collect, capsys):
     world.namespaces("shop")
     collect(["pods", "services"], progress=PlainLines(sys.stderr))
@@ -323,6 +350,11 @@ def test_preflight_tells_allowed_denied_and_unknown(api, fake, make):
         found += check_access(api, sources=[name], namespaces=None)
     assert [finding.allowed for finding in found] == [True, False, None]
     assert found[1].why == "no"
+
+
+def test_preflight_asks_for_no_right_to_our_own_kubeconfig(api, fake):
+    assert check_access(api, sources=[KUBECONFIG], namespaces=None) == []
+    assert fake.seen == []
 
 
 def test_preflight_asks_in_each_namespace_of_the_scope(api, fake, make):

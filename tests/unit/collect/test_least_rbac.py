@@ -33,8 +33,8 @@ def test_cluster_roles_list_what_is_read_and_nothing_else():
     assert "secrets" not in text
 
 
-def test_what_is_dialled_asks_the_api_server_for_no_right():
-    dialled = ["endpoints/connect", "endpoints/ports"]
+def test_what_is_dialled_and_our_own_kubeconfig_ask_the_api_server_for_no_right():
+    dialled = ["endpoints/connect", "endpoints/ports", "kubeconfig/certificates"]
     assert least_rbac(["pods", *dialled], None, USER, {"connect", "scan", "credentials"}) == least_rbac(["pods"], None, USER)
 
 

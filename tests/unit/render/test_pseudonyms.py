@@ -87,6 +87,25 @@ def test_names_are_replaced_and_what_kubernetes_calls_its_own_stays():
     assert told.sources[0].object == records[0].subject.name
 
 
+CLIENTS = {("User", "jane"), ("User", "smith, joe"), ("Group", "kubeadm:cluster-admins"), ("Group", "system:masters"), ("User", "kubeadm")}
+
+
+def test_whom_a_clients_certificate_names_is_replaced_and_who_is_only_called_alike_is_not():
+    names = ["CN=jane,O=kubeadm:cluster-admins+O=system:masters", "CN=smith\\, joe,O=dev"]
+    mine = record(subject=Subject(kind="Kubeconfig", name="in-use", within="user.client-certificate"),
+                  observed=(Observation("user.client-certificate", names),),
+                  reason="ends soon: CN=jane at 2026-11-23, CN=smith\\, joe ends; small keys: CN=jane: RSA 1024 bits; "
+                         "CN=jane-web,CN=janet,CN=jane.shop.svc and --CN=kubeadmin stay")  # fmt: skip
+    (shown,), told, _ = pseudonymised([mine], manifest(), CLIENTS)
+    user = told.identity.user
+    text = everything([shown], told)
+    assert [one for one in ("CN=jane,", "CN=jane ", "CN=jane:", "joe", "kubeadm:cluster-admins") if one in text] == []
+    assert shown.reason.startswith(f"ends soon: CN={user} at 2026-11-23, CN=user-")
+    assert f"CN={user}: RSA" in shown.reason
+    for kept in ("CN=jane-web", "CN=janet", "CN=jane.shop.svc", "O=system:masters", "O=dev", "--CN=kubeadmin"):
+        assert kept in text, kept
+
+
 def test_a_pack_has_the_same_pseudonyms_each_time_and_another_key_others():
     first, again = (everything(*pseudonymised(RECORDS, manifest())[:2]) for _ in range(2))
     assert first == again
