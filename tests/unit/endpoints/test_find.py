@@ -166,6 +166,7 @@ def test_who_names_no_host_is_looked_at_beside_those_who_do(found):
     seen = found(balanced(443, 80), sharing("a.example", "b.example", secured=["b.example"]))
     bare, places = at(seen, 443, server_name=""), seen.places
     assert (bare.owner, bare.beside, bare.exposure) == ("edge", "b.example", "external")
+    assert bare.names[:4] == ("203.0.113.5", "b.example", "a.example", "edge.shop.svc")
     assert {(one.server_name, one.port) for one in places if one.address} == {
         ("", 443), ("a.example", 443), ("b.example", 443), ("a.example", 80), ("b.example", 80), ("", 6443),
     }  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from preaudit.collect.endpoints.services import (
     Resolve,
     gateway_places,
     ingress_places,
+    names_of,
     resolved,
     service_places,
 )
@@ -119,6 +121,7 @@ def _once(places: Sequence[Place]) -> list[Place]:
     """
     by_where: dict[tuple[str, int, str], Place] = {}
     named: dict[tuple[str, int], tuple[str, int, str]] = {}
+    hosts: dict[tuple[str, int], list[str]] = defaultdict(list)
     kept: list[Place] = []
     for place in sorted(places, key=lambda one: (not one.server_name, not one.served)):
         if not place.address:
@@ -129,14 +132,21 @@ def _once(places: Sequence[Place]) -> list[Place]:
             where = named.get((place.address, place.port), where)
             host = by_where.get(where)
             if host is not None and host.owner_kind in _SHARING and host.hint in _SECURED:
-                bare = replace(place, beside=host.server_name)
+                bare = replace(place, names=_any_name(place, hosts), beside=host.server_name)
                 known = by_where.get(bare.where)
                 by_where[bare.where] = bare if known is None else united(*_ordered(known, bare))
         else:
             named.setdefault((place.address, place.port), where)
+            hosts[place.address, place.port] += place.names
         known = by_where.get(where)
         by_where[where] = place if known is None else united(*_ordered(known, place))
     return [*by_where.values(), *kept]
+
+
+def _any_name(place: Place, hosts: Mapping[tuple[str, int], Sequence[str]]) -> tuple[str, ...]:
+    """The names of who comes by address: its hosts have looks of their own, so any certificate of a server will do."""
+    own = names_of(place.owner, place.namespace) if place.owner_kind == "Service" else ()
+    return tuple(dict.fromkeys((*place.names, *hosts[place.address, place.port], *own)))
 
 
 def _ordered(first: Place, second: Place) -> tuple[Place, Place]:

@@ -71,6 +71,12 @@ def _slices(estate: Estate) -> dict[tuple[str, str], list[dict[str, Any]]]:
     return table
 
 
+def names_of(name: str, namespace: str) -> tuple[str, ...]:
+    """The names that the cluster's DNS gives a Service, that of other namespaces first."""
+    short = f"{name}.{namespace}"
+    return (f"{short}.svc", f"{short}.svc.cluster.local", short, name)
+
+
 class _Service:
     """One Service, and where it leads."""
 
@@ -80,8 +86,7 @@ class _Service:
         self.name = name
         self.spec = spec
         self.status = status if isinstance(status, dict) else {}
-        short = f"{name}.{namespace}"
-        self.names = (f"{short}.svc", f"{short}.svc.cluster.local", short, name)
+        self.names = names_of(name, namespace)
 
     def said(self, port: dict[str, Any]) -> str:
         return f"Service {self.namespace}/{self.name} port {port.get('name') or port.get('port')}"
