@@ -1,11 +1,13 @@
 """What a port speaks, told from its first words; what it does not say is never taken for something."""
 
+import socket
 import struct
 import threading
 
 import pytest
 
 from preaudit.collect.endpoints import classify as classify_module
+from preaudit.collect.endpoints import greeting
 from preaudit.collect.endpoints.classify import Unopened, classify
 from preaudit.collect.endpoints.protocols import QUESTIONS
 from preaudit.collect.tls.connection import Refused, TcpConnection
@@ -24,6 +26,7 @@ ASKED = {one.protocol: one.ask for one in QUESTIONS}
 def impatient(monkeypatch):
     """Loopback answers at once."""
     monkeypatch.setattr(classify_module, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(greeting, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(classify_module, "QUESTION_SECONDS", 0.2)
 
 
@@ -54,6 +57,38 @@ def test_mysql_with_tls_is_begun_in_its_own_words():
 def test_tls_is_tls(tmp_path):
     found = classified(secured(silent, tmp_path))
     assert (found.protocol, found.tls, found.plaintext.value) == ("tls", True, False)
+
+
+def multiplexed(folder, plain):
+    """A port that answers TLS with TLS, and gives everything else to `plain(connection)`."""
+    over_tls = secured(silent, folder)
+
+    def talk(connection):
+        (over_tls if connection.recv(1, socket.MSG_PEEK) == b"\x16" else plain)(connection)
+
+    return talk
+
+
+@pytest.mark.parametrize(("plain", "value"), [(http(PLAIN), True), (http(WANTS_TLS), False), (http(b"\x15\x03\x01\0\2\2\x0a"), False),
+                                              (lambda connection: connection.recv(100), False), (silent, None), (http(b"\0\0\6\4"), None)],
+                         ids=["http", "wants tls", "alert", "closes", "silent", "something else"])  # fmt: skip
+def test_a_port_that_speaks_tls_may_speak_plainly_as_well(tmp_path, plain, value):
+    found = classified(multiplexed(tmp_path, plain))
+    assert (found.protocol, found.tls, found.plaintext.value) == ("tls", True, value)
+
+
+@pytest.mark.parametrize("ended", [1, 2, 3])
+def test_that_plain_requests_are_refused_is_believed_between_answers_only(tmp_path, ended):
+    """Its first plain connections are cut off on their way: once, twice, or with all that follow."""
+    cut, whole = iter([True] * ended + [False] * 9), multiplexed(tmp_path, http(PLAIN))
+    hellos = iter([False, *[ended == 3] * 9])
+
+    def talk(connection):
+        is_hello = connection.recv(1, socket.MSG_PEEK) == b"\x16"
+        if not next(hellos if is_hello else cut):
+            whole(connection)
+
+    assert classified(talk).plaintext.value == {1: True, 2: False, 3: None}[ended]
 
 
 def test_plain_http_in_answer_to_a_hello_is_http():

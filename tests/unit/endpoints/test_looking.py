@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from preaudit.collect.endpoints import nameless
+from preaudit.collect.endpoints import greeting, nameless
 from preaudit.collect.endpoints.collected import collect_endpoints
 from preaudit.collect.endpoints.look import Direct, Gates, Look
 from preaudit.collect.endpoints.looking import MAX_REPLICAS, first_replicas, look_at, merged
@@ -94,7 +94,7 @@ def test_a_server_that_refuses_who_names_none_is_closed_to_those(tmp_path, unnam
 
 def test_what_is_not_clearly_refused_is_not_set_aside(tmp_path, monkeypatch):
     """Silence may be a way that loses packets; and a server that is down under its name too proves nothing."""
-    monkeypatch.setattr(nameless, "_SECONDS", 0.2)
+    monkeypatch.setattr(greeting, "ANSWER_SECONDS", 0.2)
     stop = threading.Event()
     for talk in (hosted(tmp_path, silent), resetting):
         with serving(talk) as port:

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from preaudit.collect.endpoints.classify import Open
+from preaudit.collect.endpoints.greeting import Open
 from preaudit.collect.endpoints.resistance import REFUSED_AGAIN, succeeded, withstood
 from preaudit.collect.endpoints.witness import Witness
 from preaudit.collect.wording import clean

@@ -7,30 +7,18 @@ an HTTPS server answers a plain request with a plain error, so TLS comes before 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from preaudit.collect.endpoints.dialogue import STARTTLS, NoTls, OtherProtocol, has_tls, is_mysql
+from preaudit.collect.endpoints.greeting import ALERT, ANSWER_SECONDS, ENDED, HANDSHAKE, Open, hello, said_back
 from preaudit.collect.endpoints.pages import Ask, fetch, page_of, wants_tls
-from preaudit.collect.endpoints.protocols import Question, greeted, in_turn
-from preaudit.collect.tls.connection import Broken, Connection, Refused, Stopped, TimedOut
-from preaudit.collect.tls.hello import Hello, encode
-from preaudit.collect.tls.registry import TLS13
+from preaudit.collect.endpoints.protocols import QUESTIONS, Question, greeted, in_turn
+from preaudit.collect.tls.connection import Broken, Refused, Stopped, TimedOut
 from preaudit.endpoint import Endpoint, Fact
 
-Open = Callable[[float], Connection]
-"""Opens a fresh connection by a deadline, politely; raises `Broken`."""
 GREETING_SECONDS = 0.2
 """How long a server that speaks first is waited for, before anything is sent."""
-ANSWER_SECONDS = 1.5
 QUESTION_SECONDS = 0.8
-_SUITES = (
-    0x1301, 0x1302, 0x1303, 0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC009, 0xC013, 0xC00A, 0xC014, 0x009E,
-    0x009F, 0x0033, 0x0039, 0x0067, 0x006B, 0x009C, 0x009D, 0x002F, 0x0035, 0x003C, 0x003D, 0x000A, 0x0005, 0x0004,
-    0xC0AC, 0xC09C, 0x0016, 0x0034, 0xC018, 0x0002, 0x003B,
-)  # fmt: skip
-"""What nearly every server has one of; which ones is for the survey to find out."""
-_GROUPS = (0x001D, 0x0017, 0x0018, 0x0019)
 _MOST = 8192
 
 
@@ -97,15 +85,34 @@ def classify(open_: Open, port: int, *, server_name: str = "", hint: str = "", s
     if protocol:
         return Spoken(protocol=protocol, plaintext=Fact(protocol != "ssh", "it greets in plain text"))
     if len(raw) >= 3 and raw[0] in {21, 22} and raw[1] == 3:
-        return Spoken(protocol="tls", tls=True, plaintext=Fact(False, "it answers with TLS"))  # noqa: FBT003
+        return Spoken(protocol="tls", tls=True, plaintext=_plain_beside_tls(open_, server_name))
     if raw.startswith(b"HTTP/") and not wants_tls(page_of(Ask(), raw), raw):
         return Spoken(protocol="http", plaintext=Fact(True, "it answers a ClientHello with plain HTTP"))  # noqa: FBT003
     return _questioned(open_, port, hint, how)
 
 
-def hello(server_name: str) -> bytes:
-    """A ClientHello that nearly every server takes."""
-    return encode(Hello(version=TLS13, suites=_SUITES, groups=_GROUPS, server_name=server_name, fallback=True))
+def _plain_beside_tls(open_: Open, server_name: str) -> Fact:
+    """Whether a port that answers with TLS serves plain HTTP as well, as ports do that tell the two apart.
+
+    That a plain request ends the connection is believed the second time, and where TLS is answered after it.
+    """
+    ask = question_ask().encoded()
+    answer = said_back(open_, ask)
+    if answer == ENDED:
+        answer = said_back(open_, ask)
+        if answer == ENDED and said_back(open_, hello(server_name)) not in {HANDSHAKE, ALERT}:
+            answer = b""
+    if not answer:
+        return Fact(None, "what it does with a plain request is not clear")
+    if answer in {ALERT, ENDED}:
+        return Fact(False, "it answers with TLS, and ends who asks without")  # noqa: FBT003 - a value
+    raw, happened = _asked(open_, QUESTIONS[0])
+    if not raw.startswith(b"HTTP/"):
+        return Fact(None, f"what it answers to a plain request is not clear ({happened or 'no HTTP'})")
+    page = page_of(question_ask(), raw)
+    if wants_tls(page, raw):
+        return Fact(False, "plain HTTP is answered with a demand for TLS")  # noqa: FBT003 - a value
+    return Fact(True, f"plain HTTP is answered with {page.status}, beside TLS")  # noqa: FBT003 - a value
 
 
 def _first(open_: Open, server_name: str) -> tuple[bytes, str]:

@@ -14,9 +14,10 @@ import msgspec
 
 from preaudit.collect.endpoints.accounts import Account, Tries
 from preaudit.collect.endpoints.attacks import Attacked, attacks_on, untried
-from preaudit.collect.endpoints.classify import Open, Spoken, hello
+from preaudit.collect.endpoints.classify import Spoken
 from preaudit.collect.endpoints.debug_paths import debug_paths
 from preaudit.collect.endpoints.dialogue import at_tls
+from preaudit.collect.endpoints.greeting import Open, hello
 from preaudit.collect.endpoints.look import Look, host_of
 from preaudit.collect.endpoints.many import each
 from preaudit.collect.endpoints.place import Place

@@ -7,13 +7,7 @@ server answers under a name before and after.
 
 from __future__ import annotations
 
-import time
-
-from preaudit.collect.endpoints.classify import Open, hello
-from preaudit.collect.tls.connection import Broken, Reset, Stopped
-
-_SECONDS = 3.0
-_ALERT, _HANDSHAKE = b"\x15", b"\x16"
+from preaudit.collect.endpoints.greeting import ALERT, ENDED, HANDSHAKE, Open, hello, said_back
 
 
 def turned_away(open_: Open, name: str) -> bool:
@@ -26,26 +20,5 @@ def turned_away(open_: Open, name: str) -> bool:
     Raises:
         Stopped: the run is being ended.
     """
-    return all(_answer(open_, sent) == (_HANDSHAKE if sent else _ALERT) for sent in (name, "", name, "", name))
-
-
-def _answer(open_: Open, name: str) -> bytes:
-    """The kind of record that comes first: an alert's where the connection is ended, none where nothing is clear."""
-    deadline = time.monotonic() + _SECONDS
-    try:
-        connection = open_(deadline)
-    except Stopped:
-        raise
-    except Broken:
-        return b""
-    try:
-        connection.send(hello(name), deadline)
-        return connection.receive(1, deadline) or _ALERT
-    except Reset:
-        return _ALERT
-    except Stopped:
-        raise
-    except Broken:
-        return b""
-    finally:
-        connection.close()
+    expected = {True: {HANDSHAKE}, False: {ALERT, ENDED}}
+    return all(said_back(open_, hello(sent)) in expected[bool(sent)] for sent in (name, "", name, "", name))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from preaudit.collect.endpoints.classify import Open, Spoken
+from preaudit.collect.endpoints.classify import Spoken
+from preaudit.collect.endpoints.greeting import Open
 from preaudit.collect.endpoints.pages import Ask, fetch, is_http, page_of
 from preaudit.collect.endpoints.protocols import QUESTIONS
 from preaudit.collect.endpoints.secured import secure

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from preaudit.collect.endpoints.accounts import Account
-from preaudit.collect.endpoints.classify import Open, Spoken
+from preaudit.collect.endpoints.classify import Spoken
 from preaudit.collect.endpoints.dialogue import at_tls
+from preaudit.collect.endpoints.greeting import Open
 from preaudit.collect.endpoints.logins import LOGINS, Stream, basic
 from preaudit.collect.endpoints.look import host_of
 from preaudit.collect.endpoints.mysql_login import mysql

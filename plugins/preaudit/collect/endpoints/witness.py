@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from preaudit.collect.endpoints.classify import Open
+from preaudit.collect.endpoints.greeting import Open
 from preaudit.collect.tls.connection import Broken, Connection, TimedOut
 
 CHANGE_CIPHER, ALERT, HANDSHAKE, DATA, HEARTBEAT = 20, 21, 22, 23, 24
