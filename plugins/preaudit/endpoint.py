@@ -165,6 +165,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         disclosed: product and version ("nginx/1.22.1") that a header or the page's text names, with where.
         cause: why there is no answer, or no whole one.
         enough: of an answer that is not whole: all of its text that is searched for versions came.
+        odd: why not all of its head is known.
+        sniffed: it names no type, and begins as HTML does.
     """
 
     method: str
@@ -178,6 +180,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     disclosed: tuple[str, ...] = ()
     cause: str = ""
     enough: bool = False
+    odd: str = ""
+    sniffed: bool = False
 
 
 class DebugPath(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

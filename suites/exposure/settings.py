@@ -12,4 +12,5 @@ def speaks_http(endpoint: Endpoint) -> bool:
 
 def is_html(page: Page) -> bool:
     """A page that a browser shows."""
-    return 200 <= page.status < 300 and any("text/html" in one.lower() for one in page.headers.get("content-type", ()))
+    kinds = " ".join(page.headers.get("content-type", ())).lower()
+    return 200 <= page.status < 300 and (page.sniffed or "text/html" in kinds or "application/xhtml+xml" in kinds)

@@ -7,6 +7,12 @@ from .settings import is_html
 HSTS_AGE = parameter("exposure.hsts_min_age", int, unit="s", meaning="Least max-age of Strict-Transport-Security.")
 _CONTROLS = ("nist-800-53r5:sc-8", "nist-800-53r5:cm-6")
 _HTML = "every endpoint that gives a web page"
+_ANYBODY = frozenset({"*", "http:", "https:", "http://*", "https://*"})
+"""Sources of a Content-Security-Policy that let every site in."""
+_REFERRERS = frozenset({
+    "no-referrer", "no-referrer-when-downgrade", "origin", "origin-when-cross-origin", "same-origin", "strict-origin",
+    "strict-origin-when-cross-origin", "unsafe-url",
+})  # fmt: skip
 _SEEN = "Only the pages that were asked for are judged; they stand in the evidence."
 
 
@@ -39,7 +45,7 @@ def test_pages_stay_out_of_frames(endpoint: Endpoint) -> None:
         ancestors = [one[1:] for one in policy if one and one[0] == "frame-ancestors"]
         options = _values(page, "x-frame-options")
         # Where there are ancestors, browsers do not look at the older header.
-        good = not any("*" in one for one in ancestors) if ancestors else options in {"deny", "sameorigin"}
+        good = not any(_ANYBODY & set(one) for one in ancestors) if ancestors else options in {"deny", "sameorigin"}
         return _lacks(page, good=good)
 
     found = endpoint.pages("pages that can be framed", open_to_frames)
@@ -77,21 +83,19 @@ def test_referrers_are_limited(endpoint: Endpoint) -> None:
 
     def tells_others(page: Page) -> list[str]:
         # The last value that a browser knows counts.
-        policy = _values(page, "referrer-policy").split(",")[-1].strip()
-        return _lacks(page, good=policy not in {"", "unsafe-url", "no-referrer-when-downgrade"})
+        known = [one.strip() for one in _values(page, "referrer-policy").split(",") if one.strip() in _REFERRERS]
+        return _lacks(page, good=bool(known) and known[-1] not in {"unsafe-url", "no-referrer-when-downgrade"})
 
     found = endpoint.pages("pages that tell where one comes from", tells_others)
     assert not found, f"Referrer-Policy: {listed(found)}"
 
 
 def _hsts_age(page: Page) -> int | None:
-    """Seconds of max-age; None where the header is missing or says nothing."""
+    """Seconds of max-age; None where the header is missing, says nothing, or says it twice (RFC 6797, section 6.1)."""
     first = next(iter(page.headers.get("strict-transport-security", ())), "")
-    for part in first.split(";"):
-        name, _, value = part.strip().partition("=")
-        if name.strip().lower() == "max-age" and value.strip().strip('"').isdecimal():
-            return int(value.strip().strip('"')[:12])
-    return None
+    parts = [part.strip().partition("=") for part in first.split(";")]
+    ages = [value.strip().strip('"') for name, _, value in parts if name.strip().lower() == "max-age"]
+    return int(ages[0][:12]) if len(ages) == 1 and ages[0].isdecimal() else None
 
 
 def _is_external_https(endpoint: Endpoint) -> bool:

@@ -149,5 +149,11 @@ class Observed:
     def _pages_unseen(self, *, texts: bool = False) -> list[NotObservable]:
         if not self.seen.pages:
             return [NotObservable("HTTP pages", self.seen.http.cause or "none was asked for")]
-        cut = [page for page in self.seen.pages if not page.status or (texts and page.cause and not page.enough)]
-        return [NotObservable(f"{page.method} {page.path}", page.cause or "no answer came") for page in cut]
+        found = []
+        for page in self.seen.pages:
+            cause = page.cause or "no answer came" if not page.status else page.odd
+            if texts and page.cause and not page.enough:
+                cause = cause or page.cause
+            if cause:
+                found.append(NotObservable(f"{page.method} {page.path}", cause))
+        return found

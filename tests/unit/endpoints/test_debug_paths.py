@@ -1,5 +1,6 @@
 """Debug paths: found is what shows what it is known for, and no answer is never none."""
 
+import gzip
 import threading
 
 import msgspec
@@ -108,6 +109,27 @@ def test_a_page_that_was_cut_says_so(found):
     (one,) = found(lambda asked: cut if asked == "/metrics" else page(b"no", 404), "/metrics")
     assert not one.recognised
     assert b"half" not in msgspec.json.encode(one)
+
+
+@pytest.mark.parametrize(("path", "body"), [("/metrics", METRICS), ("/.env", b"DB_PASSWORD=x\n"), ("/.git/HEAD", b"ref: refs/heads/main\n")])
+def test_what_carries_a_body_is_no_part_of_it(found, path, body):
+    """Heads that end with bare line feeds, chunks, interim answers, and packed bodies."""
+    carried = [
+        b"HTTP/1.1 200 OK\nServer: x\n\n" + body,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body),
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body),
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(body),
+    ]
+    for said in carried:
+        (one,) = found(lambda asked, said=said: said if asked == path else b"HTTP/1.1 200 OK\nServer: x\n\n<p>all</p>", path)
+        assert (one.status, one.recognised) == (200, True), said
+
+
+def test_a_body_that_cannot_be_unpacked_is_not_compared(found):
+    packed = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\nabc"
+    (one,) = found(lambda _: packed, "/metrics")
+    assert (one.recognised, one.as_missing) == (False, None)
+    assert "br" in one.cause
 
 
 @pytest.mark.parametrize("path", ["metrics", "/a b", "/a?x=1", "/é", "/a\r\nX: y", "/a#b", ""])

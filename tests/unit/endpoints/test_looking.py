@@ -5,6 +5,7 @@ import struct
 import threading
 import time
 
+import msgspec
 import pytest
 
 from preaudit.collect.endpoints import greeting, nameless
@@ -133,6 +134,34 @@ def test_half_an_http_answer_does_not_prove_another_protocol(tmp_path):
         with serving(secured(talk, tmp_path)) as port:
             ((_, seen),) = look_at([place(port)], look(), seconds=30)
         assert (seen.protocol, seen.http.value, {page.status for page in seen.pages}) == ("tls", None, {0}), said
+
+
+@pytest.mark.parametrize(("said", "spoken"), [
+    (b"\r\n" + PAGE, None), (PAGE.replace(b"HTTP", b"http"), None), (b"<html>old</html>", None), (b"\n<!DOCTYPE HTML>", None),
+    (b"\0\0\0\x10binary", False), (b"INFO {}\r\n", False),
+])  # fmt: skip
+def test_what_some_clients_take_for_http_is_not_proved_to_be_none(tmp_path, said, spoken):
+    def talk(connection):
+        connection.recv(4096)
+        connection.sendall(said)
+
+    with serving(secured(talk, tmp_path)) as port:
+        ((_, seen),) = look_at([place(port)], look(), seconds=30)
+    assert (seen.protocol, seen.http.value) == ("tls", spoken)
+
+
+@pytest.mark.parametrize(("location", "status", "cookies"), [(b"/ui/", 200, ["sid"]), (b"/gone", 404, []), (b"/a b", 0, [])])
+def test_the_page_to_which_everybody_is_sent_on_is_read_too(tmp_path, location, status, cookies):
+    def talk(connection):
+        path = connection.recv(4096).partition(b" ")[2].partition(b" ")[0]
+        head = {b"/": b"302 Found\r\nLocation: " + location, b"/ui/": b"200 OK\r\nSet-Cookie: sid=1"}.get(path, b"404 Not Found")
+        connection.sendall(b"HTTP/1.1 " + head + b"\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(secured(talk, tmp_path)) as port:
+        ((_, seen),) = look_at([place(port)], look(), seconds=30)
+    (found,) = (page for page in seen.pages if page.path == "/ (where it redirects to)")
+    assert (found.status, [one.name for one in found.cookies], bool(found.cause)) == (status, cookies, not status)
+    assert location not in msgspec.json.encode(seen)
 
 
 def test_a_name_that_no_certificate_could_hold_ends_no_look(tmp_path):

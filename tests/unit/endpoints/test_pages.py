@@ -1,10 +1,15 @@
 """Pages: what is kept of an HTTP answer, and what no answer can do."""
 
+import gzip
+import zlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preaudit.collect.endpoints.pages import Ask, fetch, page_of, wants_tls
+from preaudit.collect.endpoints.answers import body_of, page_of, redirected, wants_tls
+from preaudit.collect.endpoints.ask import Ask
+from preaudit.collect.endpoints.pages import fetch
 from preaudit.collect.tls.connection import Reset, TimedOut
 from preaudit.endpoint import Cookie
 
@@ -154,6 +159,62 @@ def test_of_a_cut_answer_the_searched_text_may_have_come(kind, came, enough):
     head = HEAD + b"Content-Type: " + kind + b"\r\nContent-Length: 400000\r\n\r\n"
     found, _ = fetch(Script(head, *[b"x" * 4096] * (came // 4096), b"x" * (came % 4096)), Ask(), 0)
     assert (found.status, bool(found.cause), found.enough) == (200, True, enough)
+
+
+@pytest.mark.parametrize("line", [b"no colon", b"Server : x", b"a b: c", b"\xffx: y", b"x\0: y", b"X: a\rSet-Cookie: b=1", b": x"])
+def test_a_line_that_is_no_header_hides_none_of_those_after_it(line):
+    """`http.client` leaves out all that follows one."""
+    found = page(line + b"\r\nSet-Cookie: sid=1\r\nServer: nginx/1.22.1")
+    assert ([one.name for one in found.cookies], found.disclosed) == (["sid"], ("nginx/1.22.1 (header server)",))
+    assert found.odd == "a line of its head is no header"
+    assert not page(b"Set-Cookie: sid=1;\r\n Secure").odd
+
+
+@pytest.mark.parametrize(("head", "body"), [
+    (b"Content-Encoding: gzip", gzip.compress(b"<p>nginx/1.22.1</p>")), (b"Content-Encoding: deflate", zlib.compress(b"nginx/1.22.1")),
+    (b"Content-Type: text/html; charset=utf-16", "nginx/1.22.1".encode("utf-16-le")), (b"X: y", "nginx/1.22.1".encode("utf-16")),
+    (b'Content-Type: text/plain; charset="UTF-16BE"', "nginx/1.22.1".encode("utf-16-be")),
+])  # fmt: skip
+def test_a_packed_text_is_searched_all_the_same(head, body):
+    assert page(head, body).disclosed == ("nginx/1.22.1 (page)",)
+
+
+@pytest.mark.parametrize("head", [b"Content-Encoding: br", b"Content-Encoding: gzip", b"Content-Encoding: gzip, br", b"Transfer-Encoding: gzip, chunked"])
+def test_a_text_that_cannot_be_unpacked_is_not_seen(head):
+    found = page(head, b"\x8b\x05\x80nginx\x03")
+    assert (found.status, found.enough, "encoding" in found.cause) == (200, False, True)
+    assert page(head + b"\r\nContent-Type: image/png", b"\x8b\x05\x80").enough
+
+
+def test_a_text_that_unfolds_without_end_is_cut():
+    bomb = gzip.compress(b"x" * 2**28)
+    assert len(body_of(Ask(), b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + bomb)[0]) <= 128 * 1024
+
+
+@pytest.mark.parametrize(("head", "body", "sniffed"), [
+    (b"X: y", b"\n<!DOCTYPE html>", True), (b"X: y", b"<html>", True), (b"X: y", b'{"a": 1}', False), (b"X: y", b"", False),
+    (b"Content-Type: text/plain", b"<html>", False),
+])  # fmt: skip
+def test_what_browsers_take_for_html_is_told(head, body, sniffed):
+    assert page(head, body).sniffed == sniffed
+
+
+@pytest.mark.parametrize(("value", "schemes"), [
+    ("Basic realm=x", ("Basic",)), ('Negotiate, Basic realm="a, b"', ("Negotiate", "Basic")), ('Bearer realm="a", error="x", basic', ("Bearer", "basic")),
+    ('Digest realm="a\\", Basic b", nonce=1', ("Digest",)),
+])  # fmt: skip
+def test_every_scheme_of_a_challenge_is_kept_and_nothing_else(value, schemes):
+    assert page(b"WWW-Authenticate: " + value.encode()).headers["www-authenticate"] == schemes
+
+
+@pytest.mark.parametrize(("location", "path"), [
+    ("/ui/", "/ui/"), ("ui/?token=1", "/ui/"), ("https://web.example/ui/", "/ui/"), ("https://web.example", "/"), ("/a b", ""), ("/\u00e9", ""),
+    ("https://other.example/ui/", None), ("http://web.example/", None), ("?x=1", None), ("", None), ("https://[", None),
+])  # fmt: skip
+def test_a_redirect_at_the_same_place_is_known(location, path):
+    raw = b"HTTP/1.1 302 Found\r\nLocation: " + location.encode() + b"\r\nContent-Length: 0\r\n\r\n"
+    assert redirected(Ask(host="web.example"), raw, tls=True) == path
+    assert redirected(Ask(host="web.example"), raw.replace(b" 302 ", b" 200 "), tls=True) is None
 
 
 def test_a_whole_answer_needs_no_excuse():

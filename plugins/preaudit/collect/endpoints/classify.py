@@ -9,9 +9,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from preaudit.collect.endpoints.answers import page_of, wants_tls
+from preaudit.collect.endpoints.ask import Ask
 from preaudit.collect.endpoints.dialogue import STARTTLS, NoTls, OtherProtocol, has_tls, is_mysql
 from preaudit.collect.endpoints.greeting import ALERT, ANSWER_SECONDS, ENDED, HANDSHAKE, Open, hello, said_back
-from preaudit.collect.endpoints.pages import Ask, fetch, page_of, wants_tls
+from preaudit.collect.endpoints.pages import fetch
 from preaudit.collect.endpoints.protocols import QUESTIONS, Question, greeted, in_turn
 from preaudit.collect.tls.connection import Broken, Refused, Stopped, TimedOut
 from preaudit.endpoint import Endpoint, Fact

@@ -7,7 +7,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from preaudit.collect.endpoints.pages import Ask
+import msgspec
+
+from preaudit.collect.endpoints.answers import body_of
+from preaudit.collect.endpoints.ask import Ask
 from preaudit.collect.endpoints.reader import Reader
 from preaudit.endpoint import DebugPath, Page
 from preaudit.errors import UsageError
@@ -87,7 +90,9 @@ def _look(reader: Reader, host: str, path: str, missing: _Seen) -> DebugPath:
 
 def _ask(reader: Reader, ask: Ask, shown: str) -> _Seen:
     page, raw = reader.page(ask)
-    _, _, body = raw.partition(b"\r\n\r\n")
+    body, why = body_of(ask, raw)
+    if page.status and why:
+        page = msgspec.structs.replace(page, cause=page.cause or why)
     return _Seen(page, body.replace(shown.encode(), b"").strip())
 
 

@@ -11,11 +11,11 @@ from typing import Protocol
 
 import msgspec
 
+from preaudit.collect.endpoints.ask import Ask
 from preaudit.collect.endpoints.classify import Spoken, Unopened, classify
 from preaudit.collect.endpoints.dialogue import RefusedInMysql, at_tls
 from preaudit.collect.endpoints.greeting import Open
 from preaudit.collect.endpoints.nameless import turned_away
-from preaudit.collect.endpoints.pages import Ask
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.reader import PAGE_SECONDS, Reader
 from preaudit.collect.tls.connection import Broken, Connection, NoRoute, Refused, TcpConnection, TimedOut

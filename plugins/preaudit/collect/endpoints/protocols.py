@@ -11,8 +11,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from preaudit.collect.endpoints.ask import Ask
 from preaudit.collect.endpoints.dialogue import is_mysql
-from preaudit.collect.endpoints.pages import Ask
 
 
 def greeted(raw: bytes) -> str:

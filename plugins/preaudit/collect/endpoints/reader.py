@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import msgspec
+
+from preaudit.collect.endpoints.answers import is_http, page_of, redirected
+from preaudit.collect.endpoints.ask import Ask
 from preaudit.collect.endpoints.classify import Spoken
 from preaudit.collect.endpoints.greeting import Open
-from preaudit.collect.endpoints.pages import Ask, fetch, is_http, page_of
+from preaudit.collect.endpoints.pages import fetch
 from preaudit.collect.endpoints.protocols import QUESTIONS
 from preaudit.collect.endpoints.secured import secure
 from preaudit.collect.tls.connection import Broken, Connection, Stopped
@@ -15,6 +20,9 @@ from preaudit.endpoint import Fact, Page
 
 PAGE_SECONDS = 4.0
 QUESTION_SECONDS = 1.0
+_HTTP_ALL_THE_SAME = re.compile(rb"\A.{0,8}http/\d|<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+"""Answers that some clients of HTTP understand, though they are not as they should be."""
+_REDIRECTED = " (where it redirects to)"
 _OTHERS = tuple(one for one in QUESTIONS if one.protocol not in {"http", "postgresql"})
 """What else may be spoken within TLS; PostgreSQL begins TLS in its own words."""
 
@@ -44,15 +52,39 @@ class Reader:
         first, raw = self.page(asks[0])
         if first.status:
             told = Fact(True, f"it answers GET {first.path} with {first.status}")  # noqa: FBT003 - a value
-            return (first, *(self.page(ask)[0] for ask in asks[1:])), told
+            return (first, *self._followed(asks[0], raw), *(self.page(ask)[0] for ask in asks[1:])), told
         why = f"not asked, as GET {first.path} gave no answer: {first.cause}"
         pages = (first, *(page_of(ask, b"", why) for ask in asks[1:]))
-        if raw and not is_http(raw):
+        if raw and not is_http(raw) and not _HTTP_ALL_THE_SAME.search(raw[:512]):
             return pages, Fact(False, "what it answers to GET is not HTTP/1.1")  # noqa: FBT003 - a value
         other = "" if raw else self._other_protocol()
         if other:
             return pages, Fact(False, f"it speaks {other}")  # noqa: FBT003 - a value
         return pages, Fact(None, f"GET {first.path}: {first.cause}")
+
+    def _followed(self, ask: Ask, raw: bytes) -> Iterator[Page]:
+        """The page to which the first one sends everybody on, where that is at the same place; its path is not kept."""
+        path = redirected(ask, raw, tls=self._spoken.tls)
+        if path is None:
+            return
+        if path in {"", ask.path}:
+            page = page_of(ask, b"", "its redirect is to no path that can be asked for")
+        else:
+            page, _ = self.page(Ask(path, ask.host))
+        yield msgspec.structs.replace(page, path=f"{ask.path}{_REDIRECTED}")
+
+    def again(self, path: str, host: str, authorization: str) -> Ask:
+        """The request for a page that was seen before, by the path that stands in it, with credentials.
+
+        Raises:
+            Broken: it was seen by a redirect, and there is none any more.
+        """
+        if path.endswith(_REDIRECTED):
+            ask = Ask(path.removesuffix(_REDIRECTED), host)
+            path = redirected(ask, self.page(ask)[1], tls=self._spoken.tls) or ""
+            if not path:
+                raise Broken("it redirects there no more")
+        return Ask(path, host, authorization=authorization)
 
     def page(self, ask: Ask) -> tuple[Page, bytes]:
         """One page, and the bytes that came.

@@ -9,7 +9,6 @@ from preaudit.collect.endpoints.greeting import Open
 from preaudit.collect.endpoints.logins import LOGINS, Stream, basic
 from preaudit.collect.endpoints.look import host_of
 from preaudit.collect.endpoints.mysql_login import mysql
-from preaudit.collect.endpoints.pages import Ask
 from preaudit.collect.endpoints.place import Place
 from preaudit.collect.endpoints.reader import Reader
 from preaudit.collect.endpoints.secured import secure
@@ -54,7 +53,7 @@ def try_account(place: Place, seen: Endpoint, account: Account, open_: Open, dea
 def _http(place: Place, seen: Endpoint, account: Account, reader: Reader) -> Fact:
     """The first page that asks for Basic credentials, once more with some."""
     path = next(page.path for page in seen.pages if asks_for_basic(page))
-    page, _ = reader.page(Ask(path, host_of(place), authorization=basic(account)))
+    page, _ = reader.page(reader.again(path, host_of(place), basic(account)))
     if 200 <= page.status < 300:
         return Fact(True, f"GET {path} is answered with {page.status}")  # noqa: FBT003 - a value
     if page.status == 401:
