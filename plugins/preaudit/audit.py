@@ -152,6 +152,16 @@ def make_plan(options: Options, own_paths: Sequence[Path], layers: Sequence[Laye
     return plan
 
 
+def without_effect(options: Options) -> str:
+    """Options that were given and change nothing, for what is stored is judged as it is; "" where there are none."""
+    if not (options.snapshot or options.manifests):
+        return ""
+    live = ("kubeconfig", "context", "namespace", "read", "kubelet-ca")
+    given = [f"--{name}" for name in live if getattr(options, name.replace("-", "_"))]
+    stored = "stored snapshots are" if options.snapshot else "files are"
+    return f"{', '.join(given)}: without effect, {stored} judged as they are" if given else ""
+
+
 def _is_of_endpoints(given: Path) -> bool:
     """Whether a stored snapshot is one of named endpoints alone; what cannot be read is told when it is opened."""
     try:

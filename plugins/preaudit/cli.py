@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import preaudit
 from preaudit.errors import PreauditError
@@ -18,6 +18,8 @@ exit codes of run: 0 something passed, nothing is open - 1 something fails - 2 i
 4 usage (profile, waiver, target) - 5 nothing was judged - 6 nothing fails, something is unknown
 """
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse gives no public name
+_CACHED = frozenset({"--lf", "--last-failed", "--ff", "--failed-first", "--lfnf", "--last-failed-no-failures", "--nf",
+                     "--new-first", "--sw", "--stepwise", "--sw-skip", "--stepwise-skip", "--cache-clear"})  # fmt: skip
 _TARGET = ("kubeconfig", "context", "namespace", "read", "kubelet-ca", "active", "target", "ca", "set")
 
 
@@ -42,9 +44,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.OK.value
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are those of usage: 2 is the exit code of what was interrupted."""
+
+    def error(self, message: str) -> NoReturn:
+        """Tell it, and end."""
+        self.print_usage(sys.stderr)
+        self.exit(Exit.USAGE.value, f"{self.prog}: {message}\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The command line, as ``preaudit --help`` tells it."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="preaudit", description="Find what the auditor will find, before the auditor does.", epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -135,7 +146,10 @@ def _pytest(arguments: Sequence[str]) -> int:
     """Run pytest in this process, told to leave the items to us."""
     import pytest  # noqa: PLC0415 - the other commands do without
 
-    flags = ["-p", "preaudit.plugin", "-qq", "-p", "no:cacheprovider", "--" + QUIET.replace("_", "-")]
+    # What failed last time is remembered only for those who ask for it: nothing else is written beside the pack.
+    cached = any(one.partition("=")[0] in _CACHED for one in arguments)
+    cache = [] if cached else ["-p", "no:cacheprovider"]
+    flags = ["-p", "preaudit.plugin", "-qq", *cache, "--" + QUIET.replace("_", "-")]
     return int(pytest.main([*flags, *arguments]))
 
 

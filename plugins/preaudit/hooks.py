@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from preaudit.audit import without_effect
 from preaudit.errors import PreauditError
 from preaudit.evidence.pack import Records
 from preaudit.items import CATEGORY, OwnCollector, RequirementItem, builtin_items
@@ -55,6 +56,8 @@ class AuditHooks:
             if worker is not None:
                 state.work(worker["preaudit"], str(worker["workerid"]))
                 return
+            if told := without_effect(state.plan.options):
+                sys.stderr.write(f"note: {told}\n")
             command = [Path(sys.argv[0]).name, *sys.argv[1:]]
             state.run = Run(state.plan, command, datetime.now(UTC), demo=state.demo)
             state.control(state.run)

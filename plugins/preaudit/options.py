@@ -16,6 +16,15 @@ DEMO = "preaudit_demo"
 READ_WORDS = ("secrets-metadata",)
 
 
+class _Joined(argparse.Action):
+    """A list whose words may also come one by one: the last of them would otherwise silently stand for all."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:  # noqa: ARG002
+        """Append to what was given before."""
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One command line option: its name without dashes, its help, and argparse's keywords."""
@@ -41,7 +50,7 @@ class Option:
         """Keywords for ``add_argument``."""
         if self.flag:
             return {"dest": self.dest, "action": "store_true", "default": False, "help": self.help}
-        action = "append" if self.repeat else "store"
+        action: Any = "append" if self.repeat else _Joined if "[,...]" in self.metavar else "store"
         return {"dest": self.dest, "action": action, "default": None, "metavar": self.metavar, "help": self.help}
 
 
@@ -60,7 +69,7 @@ RUN_OPTIONS: tuple[Option, ...] = (
     Option("active", f"include active groups: {', '.join(ACTIVE_GROUPS)}", "GROUP[,...]"),
     Option("at", "judge dates at this time (with --snapshot; never before the snapshot's own)", "TIME"),
     Option("gate-severity", "only findings at least this severe close the gate", "S"),
-    Option("allow", "open the gate for unknown and/or manual; printed in the report", "unknown[,manual]"),
+    Option("allow", "open the gate for unknown and/or manual; printed in the report", "unknown|manual[,...]"),
     Option("set", "override a profile parameter, recorded as such (repeatable)", "KEY=VALUE", repeat=True),
     Option("target", "look at this endpoint: host:port[,sni=NAME][,starttls=P][,ca=FILE] (repeatable); without "
            "--kubeconfig or --context no cluster is looked at", "HOST:PORT", repeat=True),

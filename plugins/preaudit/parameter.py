@@ -13,6 +13,8 @@ import msgspec
 from preaudit.errors import UsageError
 
 T = TypeVar("T")
+_MOST = 10**8
+"""No count, size or time of a profile is larger, and none is less than 0."""
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
 
@@ -39,9 +41,12 @@ class Parameter(Generic[T]):
             UsageError: it is of another shape; the message says which is wanted.
         """
         try:
-            return msgspec.convert(value, self.type, strict=True)
+            found = msgspec.convert(value, self.type, strict=True)
         except (msgspec.ValidationError, ValueError) as error:
             raise UsageError(f"{self.name}: {error}".replace("`", "")) from None
+        if self.type is int and not 0 <= int(value) <= _MOST:
+            raise UsageError(f"{self.name}: {value} is not from 0 to {_MOST}")
+        return found
 
 
 def parameter(name: str, type: type[T], *, meaning: str, unit: str = "") -> Parameter[T]:  # noqa: A002 - the word

@@ -175,6 +175,9 @@ def _chain(wanted: str, folder: Path) -> list[Layer]:
         if not _NAME.fullmatch(name) or any(one.name == name for one in layers):
             sentence = f"the profile is called {name!r}; give it a name of its own, of letters, digits, dots and dashes"
             raise layer.fault(sentence, "profile")
+        if path.parent != folder and (folder / f"{name}.yaml").is_file():
+            sentence = f"{name} is a profile that preaudit ships; give yours a name of its own, with 'extends: {name}'"
+            raise layer.fault(sentence, "profile")
         layers.append(layer)
         parent = layer.section("extends", str)
         if parent is None:

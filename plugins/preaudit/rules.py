@@ -39,7 +39,7 @@ class Exemptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
 PLATFORM_NAMESPACES = parameter(
     "scope.platform_namespaces", list[str], meaning="Namespaces that belong to the cluster and not to the product."
 )
-PLATFORM_LEVEL = parameter("scope.platform_level", str, meaning="Highest level of findings on the platform.")
+PLATFORM_LEVEL = parameter("scope.platform_level", Level, meaning="Highest level of findings on the platform.")
 MAX_AGE = parameter(
     "evidence.max_age", int, unit="d", meaning="Age at which what was collected proves nothing any more."
 )
@@ -79,7 +79,7 @@ class Rules:
         self._attestations = attestations
         platform = policy[PLATFORM_NAMESPACES]
         self._platform = frozenset(platform)
-        self._platform_level = Level(policy[PLATFORM_LEVEL])
+        self._platform_level = policy[PLATFORM_LEVEL]
         self._max_age = timedelta(days=policy[MAX_AGE])
         exempt = policy[EXEMPT]
         self._exempt_namespaces = frozenset(exempt.namespaces)

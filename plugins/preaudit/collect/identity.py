@@ -57,7 +57,7 @@ def first_contact(api: Api, clock: datetime) -> tuple[Target, Identity]:
     Raises:
         TargetError: the server cannot be reached, or refuses the credentials.
     """
-    url = api.access.api_url
+    url = api.access.shown_url
     try:
         answer = api.get("/version", budget=Budget(seconds=60))
     except NotAnswered as error:
@@ -92,7 +92,7 @@ def who_am_i(api: Api) -> Identity:
             return Identity(cause=f"the server did not say who we are: {error.cause}")
         if answer.status == 401:
             raise TargetError(
-                f"the server {api.access.api_url} refuses the credentials (401); log in again or choose another "
+                f"the server {api.access.shown_url} refuses the credentials (401); log in again or choose another "
                 f"context with --context"
             )
         if answer.status == 201:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from preaudit.collect.credentials import without_userinfo
 from preaudit.errors import TargetError
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class Access:
     key_file: str | None = None
     ca_file: str | None = None
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as it may be told: people write passwords and tokens into it."""
+        return without_userinfo(self.api_url).partition("?")[0]
 
 
 def load_access(kubeconfig: str | None, context: str | None) -> Access:

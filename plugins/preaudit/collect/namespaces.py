@@ -55,7 +55,8 @@ def _read(api: Api, path: str, name: str, lines: Lines, writer: RewindableWriter
     except NotAnswered as error:
         return Status.ERROR, error.cause
     if answer.status == 404:
-        raise TargetError(f"namespace {name!r} does not exist in {api.access.api_url}; check --namespace and --context")
+        where = api.access.shown_url
+        raise TargetError(f"namespace {name!r} does not exist in {where}; check --namespace and --context")
     if answer.status != 200:
         fault = refusal(answer)
         return fault.status, fault.cause

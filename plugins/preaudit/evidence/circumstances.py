@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from preaudit.evidence.manifest import Manifest
+from preaudit.verdict import Level, lower
 
 _NONE = object()
 
@@ -25,10 +26,24 @@ def same_cluster(old: Manifest, new: Manifest) -> bool:
     return old.target.cluster_uid == new.target.cluster_uid
 
 
+def weakened(old: Manifest, new: Manifest) -> dict[str, Level]:
+    """The old level of each requirement that both judged, and that the new profile takes less seriously."""
+    before = {one.id: one.level for one in old.catalogue}
+    return {
+        one.id: before[one.id]
+        for one in new.catalogue
+        if one.id in before and before[one.id] is not one.level and lower(before[one.id], one.level) is one.level
+    }
+
+
 def values(old: Manifest, new: Manifest) -> Iterator[tuple[str, str, str]]:
-    """Profile values that changed: name, old, new (JSON, or "not set")."""
+    """Profile values and levels of requirements that changed: name, old, new (JSON, or "not set")."""
     before = {one.name: one.value for one in old.profile.parameters}
     after = {one.name: one.value for one in new.profile.parameters}
+    levels = {one.id: one.level for one in new.catalogue}
+    both = [one for one in old.catalogue if one.id in levels]
+    before |= {f"levels.{one.id}": one.level for one in both}
+    after |= {f"levels.{one.id}": levels[one.id] for one in both}
     for name in sorted(before.keys() | after.keys()):
         was, is_ = (_json(values.get(name, _NONE)) for values in (before, after))
         if was != is_:

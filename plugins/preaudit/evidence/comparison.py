@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -32,6 +32,9 @@ class Change(StrEnum):
     GONE = "fixed, the subject is gone"
     WAIVED = "waived since"
     SEEN = "seen now"
+
+
+_WORSE = frozenset({Change.NEW_FAILURE, Change.LOST})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ class Comparison:
         return [
             one
             for one in self.differences
-            if one.change in {Change.NEW_FAILURE, Change.LOST} and one.level is Level.FAIL
+            if one.change in _WORSE and one.level is Level.FAIL
         ]
 
 
@@ -118,12 +121,20 @@ def compare(old: Path, new: Path) -> Comparison:
     was, is_ = before.manifest, after.manifest
     found: list[Difference] = []
     populations: list[Population] = []
+    weakened, levels = circumstances.weakened(was, is_), {one.id: one.level for one in is_.catalogue}
     for requirement, old_lines, new_lines in _joined(before.groups(), after.groups()):
         judged = _Requirement(
             requirement, old_lines, new_lines, after, same_key=circumstances.same_key(was, is_),
             same_cluster=circumstances.same_cluster(was, is_),
         )  # fmt: skip
-        found += judged.differences()
+        strict = weakened.get(requirement)
+        for one in judged.differences():
+            # A profile that was made milder hides no new failure; what its scope made milder stays so.
+            if strict and one.change in _WORSE and one.level is levels[requirement]:
+                told = f"{one.note}; " * bool(one.note) + f"the old profile's level was {strict.value}"
+                found.append(replace(one, level=strict, note=told))
+            else:
+                found.append(one)
         population = judged.population()
         if population.came or population.went:
             populations.append(population)

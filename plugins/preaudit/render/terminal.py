@@ -326,6 +326,12 @@ def _left_aside(page: _Page, manifest: Manifest) -> None:
     for number, noun, how in left:
         if number:
             page.wrapped(Text(f" {plural(number, noun)} {how} (report.html)"), indent=3)
+    notes = manifest.snapshot.get("notes")
+    told_of = [one for one in notes if isinstance(one, str)] if isinstance(notes, list) else []
+    for note in told_of[:_MOST_GAPS]:
+        page.wrapped(Text(f" note: {_told(note)}"), indent=3)
+    if len(told_of) > _MOST_GAPS:
+        page.wrapped(Text(f" … {plural(len(told_of) - _MOST_GAPS, 'further note')} (report.html)"), indent=3)
 
 
 def _named(state: str, names: Sequence[str]) -> str:

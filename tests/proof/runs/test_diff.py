@@ -126,6 +126,22 @@ def test_every_format_tells_the_same_and_the_gate_closes_on_what_is_worse(pack, 
     assert "**fixed** (1)" in preaudit("diff", old, new, "--format", "markdown", cwd=tmp_path, code=0).stdout
 
 
+def test_a_milder_profile_hides_no_new_failure(pack, tmp_path):
+    (tmp_path / "mild.yaml").write_text("profile: mild\nextends: bank\nlevels: {'*': info}\n")
+    old, new = pack("old", pod(), pod("bad", privileged=True)), pack("new", pod(privileged=True), options=["--profile", "mild.yaml"])
+    comparison = compare(old, new)
+    assert ("levels.POD-101", '"fail"', '"info"') in comparison.values
+    (worse,) = comparison.worse
+    assert (worse.subject, worse.level.value, worse.note) == ("shop/Pod/web containers[c]", "fail", "the old profile's level was fail")
+    preaudit("diff", old, new, "--fail-on-new", cwd=tmp_path, code=1)
+    assert compare(new, new).worse == []
+
+
+def test_an_archive_that_cannot_be_opened_is_no_new_failure(pack, tmp_path):
+    (tmp_path / "junk.tar.zst").write_bytes(b"junk")
+    preaudit("diff", pack("old", pod()), "junk.tar.zst", "--fail-on-new", cwd=tmp_path, code=4)
+
+
 def test_a_pack_that_was_changed_is_refused(pack, tmp_path):
     old, new = pack("old", pod(privileged=True)), pack("new", pod(privileged=True))
     records = new / "records.jsonl"

@@ -91,6 +91,21 @@ def test_what_pytest_leaves_out_stays_in_the_denominator(snapshot, tmp_path, pri
         assert totals["items_deselected"] == len(told["deselected"]) > 20
 
 
+def test_what_failed_last_time_is_judged_alone(snapshot, tmp_path, privileged, good):
+    folder = snapshot(privileged + "---" + good, "cluster")
+    run = ("run", "--profile", "bank", "--select", "POD-101,POD-109", "--snapshot", folder, "--lf")
+    preaudit(*run, "--out", "all", cwd=tmp_path, code=1)
+    preaudit(*run, "--out", "failed", cwd=tmp_path, code=1)
+    first, again = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("all", "failed"))
+    assert first["totals"]["items_deselected"] == 0 < again["totals"]["items_deselected"]
+
+
+def test_a_command_line_that_cannot_be_read_is_4(tmp_path):
+    """2 is the exit code of what was interrupted."""
+    for words in ((), ("nonsense",), ("keygen",), ("verify",), ("diff", "x"), ("run", "--nonsense")):
+        preaudit(*words, cwd=tmp_path, code=4)
+
+
 def test_what_a_stopped_run_did_not_reach_is_unknown(snapshot, tmp_path, privileged):
     folder = snapshot(privileged)
     preaudit("run", "--profile", "bank", "--snapshot", folder, "--out", "pack", "--select", "POD", "-x", cwd=tmp_path, code=1)

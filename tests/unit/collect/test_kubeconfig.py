@@ -51,6 +51,15 @@ def test_a_token_and_a_server(write):
     assert access.notes == ()
 
 
+def test_what_people_write_into_a_url_is_not_told(write):
+    server = "https://jane:s3cret@127.0.0.1:1/path?token=s3cret"
+    access = load_access(write(config(clusters=[{"name": "c", "cluster": {"server": server}}])), None)
+    assert access.shown_url == "https://REDACTED@127.0.0.1:1/path"
+    with pytest.raises(TargetError, match="cannot be reached") as caught:
+        first_contact(Api(access), datetime.now(UTC))
+    assert "s3cret" not in str(caught.value)
+
+
 def test_several_files_as_in_kubectl(write, monkeypatch):
     first = write(config(users=[], clusters=[]), "a")
     second = write(config(contexts=[]), "b")

@@ -57,7 +57,8 @@ def test_addresses_that_are_never_dialled(address):
 
 
 def test_the_user_may_name_his_own_machine():
-    assert never_dialled("127.0.0.1", named=True) == ""
+    assert [never_dialled(one, named=True) for one in ("127.0.0.1", "::1")] == ["", ""]
+    assert "loopback" in never_dialled("::1")
     assert never_dialled("169.254.169.254", named=True)
 
 

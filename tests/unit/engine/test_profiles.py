@@ -2,7 +2,8 @@
 
 import pytest
 
-from preaudit.audit import make_plan
+from preaudit.audit import make_plan, without_effect
+from preaudit.cli import make_parser
 from preaudit.errors import UsageError
 from preaudit.options import Options
 from preaudit.verdict import Level
@@ -52,6 +53,7 @@ def test_the_command_line_is_a_layer_of_its_own(written):
         (("levels:", "level:"), r"file.yaml:5: unknown key 'level', did you mean levels\?"),
         (("extends: bank", "extends: bank\nextends: baseline"), r"file.yaml:4: "),
         (("profile: acme-bank\n", ""), r"a profile starts with"),
+        (("profile: acme-bank", "profile: bank"), r"file.yaml:2: bank is a profile that preaudit ships; give yours a name"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_file_and_line(written, change, sentence):
@@ -67,6 +69,9 @@ def test_a_mistake_is_one_sentence_with_file_and_line(written, change, sentence)
         ({"profile": "bank", "select": "POD-1O1"}, "--select POD-1O1: unknown requirement"),
         ({"profile": "bank", "set": ["x"]}, "write it like"),
         ({"profile": "bank", "set": ["evidence.max_age=soon"]}, "evidence.max_age: Expected int"),
+        ({"profile": "bank", "set": ["evidence.max_age=999999999999"]}, "evidence.max_age: 999999999999 is not from 0 to"),
+        ({"profile": "bank", "set": ["connect.per_second=-1"]}, "connect.per_second: -1 is not from 0 to"),
+        ({"profile": "bank", "set": ["scope.platform_level=nonsense"]}, "scope.platform_level: Invalid enum value 'nonsense'"),
         ({"profile": "bank", "active": "everything"}, "unknown group"),
         ({"profile": "bank", "allow": "fail"}, "a fail is never allowed"),
         ({"profile": "bank", "gate_severity": "huge"}, "it is one of critical"),
@@ -88,6 +93,22 @@ def test_every_value_of_our_profiles_has_a_source(name):
         assert value.source
         assert value.kind in {"regulation", "benchmark", "our-default"}
         assert value.source_date
+
+
+def test_options_that_change_nothing_are_told():
+    assert without_effect(Options(snapshot="a", namespace=["x"], read="secrets-metadata")) == (
+        "--namespace, --read: without effect, stored snapshots are judged as they are"
+    )
+    assert without_effect(Options(manifests=["a"], kubelet_ca="x")) == "--kubelet-ca: without effect, files are judged as they are"
+    assert not without_effect(Options(snapshot="a", active="scan"))
+    assert not without_effect(Options(namespace=["x"], kubeconfig="k"))
+
+
+def test_a_list_may_come_in_parts():
+    """The last --select would otherwise stand for all, and the population shrink without a word."""
+    parsed = make_parser().parse_args(["demo", "--select", "POD", "--select", "RBAC,TLS", "--allow", "unknown", "--allow", "manual"])
+    options = Options.of(parsed)
+    assert (options.select, options.allow) == ("POD,RBAC,TLS", "unknown,manual")
 
 
 def test_select_takes_areas_prefixes_ids_and_globs():

@@ -111,8 +111,8 @@ def never_dialled(address: str, *, named: bool = False) -> str:
     ip = mapped or ip
     if str(ip) in _METADATA or ip.is_link_local:
         return f"{ip} is a link-local or metadata address"
+    if ip.is_loopback:  # Python calls ::1 reserved as well
+        return "" if named else f"{ip} is this machine's own loopback, not the cluster's"
     if ip.is_multicast or ip.is_unspecified or ip.is_reserved:
         return f"{ip} is no address of one machine"
-    if ip.is_loopback and not named:
-        return f"{ip} is this machine's own loopback, not the cluster's"
     return ""
