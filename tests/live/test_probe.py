@@ -160,7 +160,8 @@ def address(kind, namespace, name, path):
 
 
 @pytest.fixture(scope="module")
-def unenforced(probed, walls):
+def unenforced(probed, walls, shop):
+    shop("good")
     door = address("service", FREE, ["metadata"], "{.spec.clusterIP}")
     return door, probed(metadata=(NOWHERE, door))
 
@@ -256,6 +257,17 @@ def test_a_policy_that_is_enforced_passes(enforced, namespace):
     observed = {one["path"]: one["value"] for one in run.records["NET-506", namespace, "Deployment/web:8080"]["observed"]}
     assert observed["the same port through a port-forward"] == "it answers as http"
     assert "answers before and after" in observed["a control that should answer"]
+
+
+def test_the_good_products_policies_fail_or_pass_with_the_engine_alone(unenforced, enforced):
+    def of_product(run):
+        return {(namespace, name): one["verdict"] for (requirement, namespace, name), one in run.records.items()
+                if requirement == "NET-506" and namespace in deploy.NAMESPACES["good"]}  # fmt: skip
+
+    without, within = of_product(unenforced[1]), of_product(enforced.run)
+    assert {namespace for namespace, _ in without} == set(deploy.NAMESPACES["good"])
+    assert set(without.values()) == {"fail"}
+    assert within == dict.fromkeys(without, "pass")
 
 
 def test_the_engine_lets_in_whom_the_policies_let_in(enforced):
