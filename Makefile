@@ -44,7 +44,7 @@ fuzz: $(STAMP)
 	testbed/with-cluster $(TOX) run -e $@
 
 live: $(STAMP)
-	testbed/with-cluster $(TOX) run -e live
+	tests/with-debian nmap=/usr/bin/nmap -- testbed/with-cluster $(TOX) run -e live
 
 test: $(STAMP)
 	tests/run-all $(TOX)

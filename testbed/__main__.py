@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from testbed import access, build, cluster, deploy, faults, fill, flags, node, packages, plane, proxy
+from testbed import access, build, cluster, deploy, enforce, faults, fill, flags, node, packages, plane, proxy
 from testbed.layout import NODES, PLANE_STATE, STATE, TestbedError, api_address, node_address
 
 
@@ -50,6 +50,8 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("deploy", help="run the product that audits are tried on")
     one.add_argument("variant", choices=deploy.VARIANTS)
     commands.add_parser("undeploy", help="take both variants of the product away")
+    one = commands.add_parser("enforce", help="have NetworkPolicies enforced, by a policy engine, or not")
+    one.add_argument("state", choices=("on", "off"))
     one = commands.add_parser("exec", help="run a command inside a node")
     one.add_argument("node", choices=NODES)
     one.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
@@ -87,6 +89,8 @@ def run(options: argparse.Namespace) -> int:  # noqa: PLR0912 - one branch a com
         case "undeploy":
             for variant in deploy.VARIANTS:
                 deploy.undeploy(variant)
+        case "enforce":
+            (enforce.on if options.state == "on" else enforce.off)()
         case "images":
             print(json.dumps(_images(), indent=2))
         case "proxy":

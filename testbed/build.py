@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.layout import CACHE, CONTOUR, COREDNS, KUBERNETES, SOURCE, TestbedError
+from testbed.layout import CACHE, CONTOUR, COREDNS, KUBERNETES, NETPOL, SOURCE, TestbedError
 
 GO_LIMIT = 3600  # seconds; a cold build of Kubernetes takes 6 to 10 minutes on two cores
 JOBS = 2
@@ -38,6 +38,7 @@ _VERSION = "k8s.io/component-base/version"
 _MAJOR, _MINOR, _ = KUBERNETES.removeprefix("v").split(".")
 
 CONTOUR_MODULE = "github.com/projectcontour/contour"
+NETPOL_MODULE = "sigs.k8s.io/kube-network-policies"
 
 PROGRAMS = {
     "kube": Program(
@@ -53,6 +54,7 @@ PROGRAMS = {
     "judge": Program("judge", "v0.37"),
     "server": Program("server", "1"),
     "contour": Program("contour", CONTOUR, package=f"{CONTOUR_MODULE}/cmd/contour"),
+    "netpol": Program("netpol", NETPOL, package=f"{NETPOL_MODULE}/cmd"),
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 KUBERNETES = "v1.35.4"
 COREDNS = "v1.15.0"
 CONTOUR = "v1.33.8"
+NETPOL = "v0.7.0"
 PAUSE = "3.10"
 ETCD = "3.6.5"
 

@@ -17,6 +17,7 @@ NEEDED = {
     "containernetworking-plugins": "/usr/lib/cni/bridge",
     "mmdebstrap": "/usr/bin/mmdebstrap",
     "iptables": "/usr/sbin/iptables",
+    "nftables": "/usr/sbin/nft",
     "conntrack": "/usr/sbin/conntrack",
     "iproute2": "/usr/sbin/ip",
     "ethtool": "/usr/sbin/ethtool",

@@ -9,16 +9,18 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from testbed import deploy, node, probe_image
-from testbed.layout import BRIDGE_ADDRESS, STATE
+from testbed import deploy, enforce, node, probe_image
+from testbed.layout import NODES, STATE
 from tests.live.judged import AUDIT_LOG, requests_since
 
 pytestmark = pytest.mark.live
-HOME, WALLED, FREE, MESHED = NAMESPACES = ("probe-home", "probe-walled", "probe-free", "probe-meshed")
+HOME, WALLED, FREE, MESHED, PICKY, OPEN = NAMESPACES = (
+    "probe-home", "probe-walled", "probe-free", "probe-meshed", "probe-picky", "probe-open")  # fmt: skip
 NOWHERE = "198.18.77.7"
 """An address of the testbed's own range that nobody has."""
 PRIVATE = """\
@@ -56,6 +58,13 @@ def deployment(namespace, name, containers, volumes=()):
                 "containers": containers, "volumes": [{"name": "tmp", "emptyDir": {}}, *volumes]}}}}  # fmt: skip
 
 
+def policy(namespace, *guests):
+    """Lets pods of some namespaces in, and nobody else."""
+    peers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": one}}} for one in guests]
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "guests", "namespace": namespace},
+            "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": peers}] if peers else []}}  # fmt: skip
+
+
 def objects(images, pair):
     def image(name):
         return next(pinned for known, pinned in images.items() if f"/{name}:" in known)
@@ -69,10 +78,9 @@ def objects(images, pair):
     envoy = {"name": "istio-proxy", "image": image("envoy"), "args": ["-c", "/tls/envoy.yaml"],
              "volumeMounts": [{"name": "private", "mountPath": "/tls", "readOnly": True}]}  # fmt: skip
     made += [
-        {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "default-deny", "namespace": WALLED},
-         "spec": {"podSelector": {}, "policyTypes": ["Ingress"]}},
-        deployment(WALLED, "web", [nginx]),
-        deployment(FREE, "web", [nginx]),
+        policy(WALLED), policy(PICKY, FREE), policy(OPEN, HOME),
+        *(deployment(one, "web", [nginx]) for one in (WALLED, PICKY, OPEN)),
+        deployment(FREE, "web", [nginx, {"name": "caller", **idle}]),
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "metadata", "namespace": FREE},
          "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}},
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "private", "namespace": MESHED},
@@ -101,7 +109,7 @@ def walls(image, tmp_path_factory):
     try:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda one: deploy.kubectl(["rollout", "status", "-n", one[0], f"deployment/{one[1]}", "--timeout=90s"], limit=100),
-                          [(WALLED, "web"), (FREE, "web"), (MESHED, "strict"), (MESHED, "bypassed")]))  # fmt: skip
+                          [*((one, "web") for one in (WALLED, FREE, PICKY, OPEN)), (MESHED, "strict"), (MESHED, "bypassed")]))  # fmt: skip
         yield
     finally:
         deploy.kubectl(["delete", "--ignore-not-found", "--timeout=120s", "-f", "-"], text, 150)
@@ -152,15 +160,21 @@ def address(kind, namespace, name, path):
 
 
 @pytest.fixture(scope="module")
-def unenforced(probed, walls):
+def unenforced(probed, walls, shop):
+    shop("good")
     door = address("service", FREE, ["metadata"], "{.spec.clusterIP}")
     return door, probed(metadata=(NOWHERE, door))
 
 
 def test_policies_that_nothing_enforces_are_found(unenforced):
     _, run = unenforced
-    assert run.verdict("NET-506", WALLED, "Deployment/web:8080") == ("fail", "it answers a pod that no policy lets in")
-    assert not [one for one in run.records if one[0] == "NET-506" and one[1] == FREE]
+    for namespace in (WALLED, PICKY):
+        assert run.verdict("NET-506", namespace, "Deployment/web:8080") == ("fail", "it answers a pod that no policy lets in")
+
+
+def test_who_is_let_in_by_a_policy_or_by_none_is_not_asked(unenforced, enforced):
+    for run in (unenforced[1], enforced.run):
+        assert {namespace for requirement, namespace, _ in run.records if requirement == "NET-506"} & set(NAMESPACES) == {WALLED, PICKY}
 
 
 def test_metadata_that_answers_is_found_and_silence_passes(unenforced):
@@ -190,36 +204,100 @@ def test_one_job_is_made_and_deleted_and_nothing_else_is_written(unenforced):
     assert address("jobs,pods", HOME, [], "{.items}") == "[]"
 
 
-def drop(verb, *rule):
-    command = node.enter("node2", ["iptables", "-w", "-t", "raw", verb, "PREROUTING", *rule, "-p", "tcp", "-j", "DROP"])
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+@dataclass(frozen=True)
+class Enforced:
+    """What was seen while a real engine enforced the policies, and what it left."""
+
+    held: list[str]
+    run: Probed
+    without_port_forward: Probed
+    outside: dict
+    inside: dict
+    callers: dict[str, bool]
+    left: list[str]
 
 
 @pytest.fixture(scope="module")
-def wall(walls):
-    """Stands in for a network plugin that enforces policies: the node drops what anybody sends to the isolated pod.
+def looked(preaudit, prober, image, tmp_path_factory):
+    """What is seen of a server that only the probe's namespace may ask, from where a group looks."""
+    words = ("--select", "TLS-001", "--set", f"in_cluster.image={image}", "--namespace", OPEN, "--namespace", HOME)
 
-    A real engine needs netfilter's queue in nftables, which kernels of build machines lack.
-    """
-    target = address("pods", WALLED, ["-l", "app=web"], "{.items[0].status.podIP}")
-    drop("-I", "-d", f"{target}/32")
-    yield target
-    drop("-D", "-d", f"{target}/32")
+    def look(group):
+        pack = tmp_path_factory.mktemp("looked") / group
+        done = preaudit("run", *ASKED, *words, "--active", group, "--kubeconfig", prober, "--out", pack)
+        assert done.returncode in {0, 1, 6}, done.stdout + done.stderr
+        lines = (pack / "snapshot" / "endpoints-connect.jsonl").read_text().splitlines()
+        return next(one for one in (json.loads(line)["spec"] for line in lines) if one["port"] == 8080)
+
+    return look
 
 
-def test_a_policy_that_is_enforced_passes(wall, probed):
-    run = probed()
-    verdict, reason = run.verdict("NET-506", WALLED, "Deployment/web:8080")
+def is_answered(namespace):
+    """Whether a pod without policies, which is not the probe, gets an answer from a server."""
+    target = address("pods", namespace, ["-l", "app=web"], "{.items[0].status.podIP}")
+    line = f"printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' | timeout 3 nc {target} 8080 || true"
+    return deploy.kubectl(["exec", "-n", FREE, "deployment/web", "-c", "caller", "--", "sh", "-c", line]).startswith("HTTP/1.1 200")
+
+
+@pytest.fixture(scope="module")
+def enforced(unenforced, probed, looked):
+    """After the runs without one: policies of the same namespaces enforced by kube-network-policies on every node."""
+    with enforce.enforced():
+        held, run, without = enforce.traces(), probed(), probed("--active", "in-cluster")
+        outside, inside = looked("connect"), looked("in-cluster")
+        callers = {one: is_answered(one) for one in (WALLED, PICKY, OPEN)}
+    return Enforced(held, run, without, outside, inside, callers, enforce.traces())
+
+
+@pytest.mark.parametrize("namespace", [WALLED, PICKY])
+def test_a_policy_that_is_enforced_passes(enforced, namespace):
+    run = enforced.run
+    verdict, reason = run.verdict("NET-506", namespace, "Deployment/web:8080")
     assert (verdict, reason) == ("pass", 'answer is "silent", as expected: no answer, while controls on the same node and the same port through a port-forward answer')
-    observed = {one["path"]: one["value"] for one in run.records["NET-506", WALLED, "Deployment/web:8080"]["observed"]}
+    observed = {one["path"]: one["value"] for one in run.records["NET-506", namespace, "Deployment/web:8080"]["observed"]}
     assert observed["the same port through a port-forward"] == "it answers as http"
     assert "answers before and after" in observed["a control that should answer"]
 
 
-def test_silence_without_a_port_forward_is_not_enforcement(wall, probed):
-    verdict, reason = probed("--active", "in-cluster").verdict("NET-506", WALLED, "Deployment/web:8080")
+def test_the_good_products_policies_fail_or_pass_with_the_engine_alone(unenforced, enforced):
+    def of_product(run):
+        return {(namespace, name): one["verdict"] for (requirement, namespace, name), one in run.records.items()
+                if requirement == "NET-506" and namespace in deploy.NAMESPACES["good"]}  # fmt: skip
+
+    without, within = of_product(unenforced[1]), of_product(enforced.run)
+    assert {namespace for namespace, _ in without} == set(deploy.NAMESPACES["good"])
+    assert set(without.values()) == {"fail"}
+    assert within == dict.fromkeys(without, "pass")
+
+
+def test_the_engine_lets_in_whom_the_policies_let_in(enforced):
+    """What is silent to the probe is silent because of who asks: it is no server that is down, and no wall around it."""
+    assert enforced.callers == {WALLED: False, PICKY: True, OPEN: False}
+
+
+def test_silence_without_a_port_forward_is_not_enforcement(enforced):
+    verdict, reason = enforced.without_port_forward.verdict("NET-506", WALLED, "Deployment/web:8080")
     assert verdict == "unknown"
     assert "--active port-forward" in reason
+
+
+def test_what_nobody_reaches_from_outside_is_looked_at_from_inside(enforced):
+    assert enforced.outside["reached"] == "unreachable"
+    inside = enforced.inside
+    assert (inside["vantage"], inside["reached"], inside["protocol"], inside["owner"]) == ("in-cluster", "open", "http", "web")
+
+
+def test_the_engine_was_on_every_node_and_leaves_nothing(enforced):
+    assert [one for one in enforced.held if "is read" in one] == [f"{name}: queue {enforce.QUEUE} is read" for name in NODES]
+    assert enforced.left == []
+    assert deploy.kubectl(["get", "daemonset,serviceaccount", "-n", "kube-system", "--ignore-not-found", enforce.NAME]) == ""
+
+
+def test_what_an_engine_that_was_killed_leaves_is_taken_away(enforced):
+    subprocess.run(node.enter("node2", ["nft", "add", "table", "inet", enforce.NAME]), check=True, capture_output=True, timeout=30)
+    assert enforce.traces() == [f"node2: table inet {enforce.NAME}"]
+    enforce.off()
+    assert enforce.traces() == []
 
 
 def test_an_image_that_is_not_there_is_unknown_and_cleared_away(probed, image):
@@ -241,25 +319,6 @@ def test_a_quota_that_leaves_no_room_is_unknown(probed):
     assert {one["verdict"] for one in run.records.values()} == {"unknown"}
     assert all("a quota or an admission rule may refuse it" in one["reason"] for one in run.records.values())
     assert address("jobs,pods", HOME, [], "{.items}") == "[]"
-
-
-def test_what_nobody_reaches_from_outside_is_looked_at_from_inside(preaudit, prober, image, tmp_path):
-    words = ("--select", "TLS-001", "--set", f"in_cluster.image={image}", "--namespace", FREE, "--namespace", HOME)
-    rule = ("-d", address("pods", FREE, ["-l", "app=web"], "{.items[0].status.podIP}"), "-s", BRIDGE_ADDRESS)
-    drop("-I", *rule)
-    try:
-        found = {}
-        for group in ("connect", "in-cluster"):
-            pack = tmp_path / group
-            done = preaudit("run", *ASKED, *words, "--active", group, "--kubeconfig", prober, "--out", pack)
-            assert done.returncode in {0, 1, 6}, done.stdout + done.stderr
-            lines = (pack / "snapshot" / "endpoints-connect.jsonl").read_text().splitlines()
-            found[group] = next(one for one in (json.loads(line)["spec"] for line in lines) if one["port"] == 8080)
-    finally:
-        drop("-D", *rule)
-    assert found["connect"]["reached"] == "unreachable"
-    inside = found["in-cluster"]
-    assert (inside["vantage"], inside["reached"], inside["protocol"], inside["owner"]) == ("in-cluster", "open", "http", "web")
 
 
 def test_ctrl_c_leaves_nothing(prober, image, tmp_path):

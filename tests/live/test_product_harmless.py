@@ -8,7 +8,9 @@ import time
 import msgspec
 import pytest
 
+from preaudit.collect.endpoints.accounts import Account
 from testbed import deploy, identities
+from tests.databases.tried import looked_at
 from tests.live.judged import JUDGE, READ, Run, anchors
 
 pytestmark = pytest.mark.live
@@ -81,12 +83,15 @@ def test_mariadb_serves_the_scanners_address_and_others(twice):
 
 def test_mariadb_would_have_blocked_a_scanner_that_breaks_off(twice):
     """The measure is one: as many hellos broken off as a thorough scan makes, and the scanner's address is out."""
+    looked = looked_at(address("ledger"), 3306)
     try:
         for _ in range(ERRORS + 5):
             with connect("ledger", 3306) as connection:
                 connection.recv(400)
                 connection.sendall(struct.pack("<I", 32)[:3] + b"\1" + struct.pack("<IIB", 0x00000800 | 0x200 | 0x8000, 1 << 24, 45) + bytes(23))
         assert b"is blocked because of many connection errors" in mariadb_greeting()
+        fact = looked.tried(Account("mysql", "root", ""))
+        assert (fact.value, "1129" in fact.cause) == (None, True), "what a server says to whom it blocks tells nothing of a password"
     finally:
         sql("flush hosts")
     assert mariadb_greeting()[4] == 10

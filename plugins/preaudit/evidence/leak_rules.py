@@ -38,6 +38,7 @@ _PLAIN = (
 )
 """Words that are no password; in a pattern that takes both cases."""
 _VALUE = rb"(?!\$|/|\\?\"|\{|<|\*|REDACTED|" + _PLAIN + rb")[^\s\"'\\<>&,;{}()\[\]]{4,256}"
+IN_TEXT = "password in a text"
 RULES: tuple[Rule, ...] = (
     Rule("private key", (b"PRIVATE KEY",), re.compile(
         rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----"), 100),
@@ -76,7 +77,7 @@ RULES: tuple[Rule, ...] = (
     Rule("authorization header", (b"asic ", b"earer "), re.compile(
         rb"(?<=[Bb])asic [A-Za-z0-9+/]{12,}={0,2}(?![A-Za-z0-9+/ ])"
         rb"|(?<=[Bb])earer (?=[\w.~+/\-]*\d)[\w.~+/\-]{16,}")),
-    Rule("password in a text", (
+    Rule(IN_TEXT, (
         b"assword", b"ASSWORD", b"asswd", b"ASSWD", b"pwd", b"PWD", b"ecret_", b"ECRET_", b"ecretA", b"ecret-",
         b"ecretK", b"assphrase", b"client-key-data",
         b"lient_secret", b"lientSecret", b"LIENT_SECRET", b"api_key", b"apiKey", b"API_KEY", b"api-key",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preaudit.errors import PreauditError
-from preaudit.evidence.leak_rules import AFTER, BY_LITERAL, ENCODED, encoded_rule, encoded_run
+from preaudit.evidence.leak_rules import AFTER, BY_LITERAL, ENCODED, IN_TEXT, encoded_rule, encoded_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,11 @@ _JSON_ESCAPE = re.compile(rb"\\u00([0-7][0-9a-fA-F])|\\/")
 _NAMED = re.compile(
     rb'(?:^|["{,\s])(?:name|namespace|serviceAccountName|serviceAccount|nodeName)"\s?:\s?"([^"]{1,1024})'
 )
+_ENDPOINT = re.compile(rb"(?:(?<![A-Za-z])[A-Z][A-Za-z]{1,60}|:/)/[a-z0-9.\-]{1,253}:[0-9]{1,5}(?![0-9A-Za-z_.\-])")
+"""A name of ours for an endpoint, or its URL: a workload may be called reset-password, and 8443 is then no password."""
+_MOST_ENDPOINT = 330
+_AFTER_PORT = re.compile(rb"/.*|[^0-9A-Za-z]*", re.DOTALL)
+"""A path, or what stands between words."""
 _SNAPSHOT = "snapshot"
 
 
@@ -188,7 +193,9 @@ def _plain_hits(text: bytes) -> Iterator[tuple[str, bytes, bytes]]:
                     match = rule.pattern.search(text, max(0, start - rule.before), end + AFTER)
                 else:
                     match = rule.pattern.match(text, start)
-                if match is not None and match.start() < end and match.end() > start:
+                if match is None or match.start() >= end or match.end() <= start:
+                    continue
+                if rule.name != IN_TEXT or not _is_endpoint(text, match.start(), match.end()):
                     yield rule.name, match[0], _piece(text, match.start(), match.end())
             start = text.find(literal, end)
     for literal in ENCODED:
@@ -199,6 +206,14 @@ def _plain_hits(text: bytes) -> Iterator[tuple[str, bytes, bytes]]:
             if name:
                 yield name, coded, _piece(text, start, start + len(literal))
             start = text.find(literal, max(start + len(literal), low + len(coded) - len(literal)))
+
+
+def _is_endpoint(text: bytes, start: int, end: int) -> bool:
+    """A hit is the end of an endpoint's name with its port, and nothing is behind it that could be a password."""
+    return any(
+        found.start() < start < found.end() and _AFTER_PORT.fullmatch(text, found.end(), end)
+        for found in _ENDPOINT.finditer(text, max(0, start - _MOST_ENDPOINT), end)
+    )
 
 
 def _piece(text: bytes, start: int, end: int) -> bytes:

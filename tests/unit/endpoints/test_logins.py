@@ -32,7 +32,8 @@ def message(kind, body):
     return kind + struct.pack("!I", len(body) + 4) + body
 
 
-OK = message(b"R", struct.pack("!I", 0))
+LET_IN = message(b"R", struct.pack("!I", 0))
+OK = LET_IN + message(b"S", b"TimeZone\0Etc/UTC\0") + message(b"Z", b"I")
 
 
 def error(code):
@@ -88,6 +89,9 @@ def scram(password, rounds=4096, nonce=None):
 @pytest.mark.parametrize(("server", "value"), [
     (replies(OK), True),  # "trust": nobody is asked
     (replies(message(b"N", b"x\0"), OK), True),
+    # The role and the database are looked at once the password was right.
+    (replies(LET_IN, error("28000")), None), (replies(LET_IN, error("3D000")), True), (replies(LET_IN), True),
+    (replies(LET_IN, b"HTTP/1.1 400 Bad\r\n\r\n"), True),
     (cleartext(b"postgres"), True), (cleartext(b"other"), False),
     (md5(b"postgres"), True), (md5(b"other"), False),
     (scram(b"postgres"), True), (scram(b"other"), False),

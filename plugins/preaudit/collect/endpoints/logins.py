@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from preaudit.collect.endpoints.accounts import Account
 from preaudit.collect.endpoints.dialogue import OtherProtocol
-from preaudit.collect.tls.connection import Connection
+from preaudit.collect.tls.connection import Broken, Connection, Stopped
 from preaudit.endpoint import Fact
 
 _MOST = 65_536
@@ -65,8 +65,7 @@ def postgresql(stream: Stream, account: Account) -> Fact:
             continue  # NegotiateProtocolVersion, NoticeResponse
         method, rest = struct.unpack("!I", body[:4])[0], body[4:]
         if method == 0:
-            stream.send(b"X" + struct.pack("!I", 4))
-            return Fact(True, "it lets the account in")  # noqa: FBT003 - a value
+            return _welcomed(stream)
         if method == 3:
             _password(stream, account.password.encode() + b"\0")
         elif method == 5 and len(rest) == 4:
@@ -84,6 +83,23 @@ def postgresql(stream: Stream, account: Account) -> Fact:
     return Fact(None, "the login did not come to an end")
 
 
+def _welcomed(stream: Stream) -> Fact:
+    """What comes of a login whose password is not refused, or was not asked for: its role is looked at only then."""
+    try:
+        for _ in range(_MESSAGES):
+            kind, body = _message(stream)
+            if kind == b"E" and _sqlstate(body) == "28000":
+                return Fact(None, "the password is not refused, but the role may not log in or is none (28000)")
+            if kind in {b"E", b"Z"}:  # a database or a place that is missing: the password is right all the same
+                break
+        stream.send(b"X" + struct.pack("!I", 4))
+    except Stopped:
+        raise
+    except Broken:
+        pass  # whoever goes away after the password was right has told enough
+    return Fact(True, "it lets the account in")  # noqa: FBT003 - a value
+
+
 def _message(stream: Stream) -> tuple[bytes, bytes]:
     kind, length = struct.unpack("!cI", stream.exactly(5))
     if length < 4:
@@ -95,9 +111,13 @@ def _password(stream: Stream, body: bytes) -> None:
     stream.send(b"p" + struct.pack("!I", len(body) + 4) + body)
 
 
-def _postgres_error(body: bytes) -> Fact:
+def _sqlstate(body: bytes) -> str:
     fields = {part[:1]: part[1:].decode("ascii", "replace") for part in body.split(b"\0") if part}
-    code = fields.get(b"C", "")
+    return fields.get(b"C", "")
+
+
+def _postgres_error(body: bytes) -> Fact:
+    code = _sqlstate(body)
     if code == "28P01":
         return Fact(False, "the password is refused")  # noqa: FBT003 - a value
     # 28000 also means that this account, or this network, is not in pg_hba.conf: another network may be.
