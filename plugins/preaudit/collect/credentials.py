@@ -10,6 +10,10 @@ import math
 import re
 from collections import Counter
 
+from preaudit import leak_rules
+
+_OFTEN_SEEN = 64
+"""Characters of a text that is likely to come again: a name, a path, an image's pull policy."""
 MAX_SCANNED = 2**20
 """Characters of a value that are looked at; etcd holds no longer ones."""
 _MAX_LINES = 20_000
@@ -19,6 +23,7 @@ _NAME = re.compile(
     r"|(?:require|master|root|admin|db|user|store|key|auth|sql|bind|ldap|smtp|mail|http|pg)(?:pass|pwd|pw)$|masterauth$"
     r"|access[_.\-]?key|private[_.\-]?key|signing[_.\-]?key|encryption[_.\-]?key|account[_.\-]?key|master[_.\-]?key"
     r"|shared[_.\-]?key|license[_.\-]?key|credential|connection[_.\-]?string|(?:^|[_.\-])dsn(?:$|[_.\-])"
+    r"|(?:^|[_.\-])(?:psk|jwt|pat|otp|creds?|passcode|mnemonic)(?:$|[_.\-])"
     r"|(?:^|[_.\-])auth(?:$|[_.\-]?(?:key|code|hash))|dockerconfigjson|htpasswd|(?:^|[_.\-])bearer(?:$|[_.\-])"
 )
 """Names that say "credential", in lower case with words split by "_"."""
@@ -77,19 +82,28 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         r"|ATATT3[\w\-=]{20,}|dapi[a-f0-9]{32}|xkeysib-[a-f0-9]{32,}|glsa_[A-Za-z0-9_]{20,}|NRAK-[A-Z0-9]{20,}"
         r"|PMAK-[a-f0-9\-]{40,}|lin_api_[A-Za-z0-9]{30,}|sntrys_[A-Za-z0-9_=+/]{30,}|dp\.st\.[\w.\-]{30,}"
         r"|rubygems_[a-f0-9]{40,})")),
-    ("basic-auth", ("asic ", "earer "), re.compile(
-        r"\b(?:[Bb]asic [A-Za-z0-9+/]{8,}={0,2}|[Bb]earer [\w.~+/\-]{12,})")),
+    ("basic-auth", ("asic ", "earer ", "uthorization"), re.compile(
+        r"\b(?:[Bb]asic [A-Za-z0-9+/]{8,}={0,2}|[Bb]earer [\w.~+/\-]{12,}"
+        r"|(?:[Pp]roxy-)?[Aa]uthorization\s*[:=]\s*[\"']?(?:[A-Za-z]{3,12} )?(?![$<{])[^\s\"']{4,})")),
 )  # fmt: skip
 """Rule, literals of which one must occur (a fast filter), pattern."""
 
 _ANY_LITERAL = re.compile("|".join(re.escape(literal) for _, literals, _ in _SHAPES for literal in literals))
-_ANY_WORD = re.compile("pass|secret|token|key|cred|pw|auth|dsn|bearer", re.IGNORECASE)
+_ANY_WORD = re.compile("pass|secret|token|key|cred|pw|auth|dsn|bearer|psk|jwt|pat|otp|mnemonic", re.IGNORECASE)
 """Without one of these no name says "credential"; two fast filters, as most values are ordinary."""
 
+_ANY_LITERAL_AT_ALL = re.compile("|".join(sorted({
+    *(re.escape(literal.decode()) for rule in leak_rules.RULES for literal in rule.literals if b":" not in literal),
+    *(re.escape(literal) for _, literals, _ in _SHAPES for literal in literals),
+})))  # fmt: skip
+"""Of a URL with a password the "@" is sign enough."""
 SHAPE_LITERALS = tuple(literal.encode() for _, literals, _ in _SHAPES for literal in literals)
 """Bytes without which no shape rule can hit; for filtering whole objects at once."""
 
 _USERINFO = re.compile(r"\b([A-Za-z][A-Za-z0-9+.\-]{0,30}://)([^\s/?#@\"'<>]{1,512})@")
+_BARE_USERINFO = re.compile(r"(?<![\w.\-])[A-Za-z0-9_.\-]{1,64}:(?!sha\d)[^\s@/:]{1,256}@(?!sha\d)[A-Za-z0-9\[]")
+"""A user with a password before a host, where no scheme is: ``admin:secret@db``."""
+_ORACLE = re.compile(r"jdbc:oracle:[a-z]{2,8}:[^\s/@]{1,64}/[^\s@]{1,256}@")
 _GO_DSN = re.compile(r"[A-Za-z0-9_.\-]{1,64}:[^\s@/]{1,256}@(?:tcp|unix|udp)\(")
 _PAIR_DSN = re.compile(r"(?i)\b(?:password|pwd)\s*=\s*[^\s;]{1,256}")
 _ASSIGNED = re.compile(r"\s*(?:-\s+|export\s+|set\s+|ENV\s+)?[\"']?([A-Za-z0-9_.\-]{2,128})[\"']?\s*[:=]>?\s*(\S.*)")
@@ -143,8 +157,10 @@ def shape_hits(text: str) -> list[str]:
     if "@" in scanned:
         if "://" in scanned and any(_counts(match[2]) for match in _USERINFO.finditer(scanned)):
             hits.append("url-userinfo")
-        elif _GO_DSN.search(scanned):
+        elif _GO_DSN.search(scanned) or _ORACLE.search(scanned):
             hits.append("dsn")
+        elif ":" in scanned and _BARE_USERINFO.search(scanned):
+            hits.append("userinfo")
     return hits
 
 
@@ -202,6 +218,23 @@ def argument_hits(text: str) -> list[str]:
     if _CURL_USER.search(scanned):
         hits.add("basic-auth")
     return sorted(hits)
+
+
+def scan_hits(text: str) -> list[str]:
+    """Rules of the scan of a finished pack that a text would meet there."""
+    return sorted({rule for rule, _, _ in leak_rules.hits(text[:MAX_SCANNED].encode("utf-8", "replace"))})
+
+
+def suspicious(text: str) -> bool:
+    """Whether a text may meet a rule on its form, here or in the scan of a finished pack; most texts may not."""
+    return _suspicious(text) if len(text) <= _OFTEN_SEEN else _has_sign(text)
+
+
+def _has_sign(text: str) -> bool:
+    return "@" in text or _ANY_LITERAL_AT_ALL.search(text) is not None
+
+
+_suspicious = functools.lru_cache(maxsize=8192)(_has_sign)
 
 
 def without_userinfo(text: str) -> str:

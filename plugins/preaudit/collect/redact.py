@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from preaudit.collect import commandline, credentials
+from preaudit.leak_rules import IN_TEXT_LITERALS
 from preaudit.snapshot import REDACTED
 from preaudit.subjects.fields import PER_REPLICA, types
 
@@ -52,7 +53,9 @@ _ANNOTATION_PREFIXES_IN_CLEAR = (
 """Annotations whose values are judged or identify; any other value is replaced by a token."""
 _ANNOTATIONS_DROPPED = frozenset({"kubectl.kubernetes.io/last-applied-configuration"})
 
-_WALK_ANYWAY = (b"$redacted", b"$escaped", b"\\u00", b"\\ud", b"\\uD", b"\\/", *credentials.SHAPE_LITERALS)
+_WALK_ANYWAY = (
+    b"$redacted", b"$escaped", b"\\u00", b"\\ud", b"\\uD", b"\\/", *credentials.SHAPE_LITERALS, *IN_TEXT_LITERALS,
+)  # fmt: skip
 MAX_DEPTH = 100
 """Deepest nesting that is kept; no field of the API comes near it, and readers recurse."""
 _BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
@@ -150,11 +153,19 @@ class Redactor:
             if bare != text:
                 self.counts["url-userinfo"] += 1
                 text = bare
-        hits = [hit for hit in credentials.shape_hits(text) if hit != "url-userinfo"]
+        doubtful = credentials.suspicious(text)
+        hits = [hit for hit in credentials.shape_hits(text) if hit != "url-userinfo"] if doubtful else []
         if not hits and "?" in text and credentials.credential_in_query(text):
             hits = ["credential-in-query"]
         if not hits and (" " in text or "\n" in text):
             hits = credentials.text_hits(text)
+        if not hits and doubtful:
+            return self._last_look(text)
+        return self.token(text, hits=hits) if hits else text
+
+    def _last_look(self, text: str) -> Any:
+        """A text that is kept, unless the scan of the finished pack would take it for a credential and end the run."""
+        hits = credentials.scan_hits(text) if credentials.suspicious(text) else []
         return self.token(text, hits=hits) if hits else text
 
     def named(self, name: str, value: Any) -> Any:
@@ -217,13 +228,13 @@ class Redactor:
             hits.add("basic-auth")
         if hits or doubtful or commandline.doubtful(value) or (flag == "--from-literal" and "=" in value):
             return self.token(value, hits=sorted(hits), flag=flag)
-        return element
+        return self._last_look(element)
 
     def _argument(self, element: str, glued: str) -> Any:
         hits = credentials.argument_hits(element)
         if glued:
             return self.token(element[len(glued):], hits=sorted({*hits, "credential-flag"}), flag=glued)
-        return self.token(element, hits=hits) if hits or commandline.doubtful(element) else element
+        return self.token(element, hits=hits) if hits or commandline.doubtful(element) else self._last_look(element)
 
     def tree(self, node: Any) -> Any:
         """Any JSON value with reserved keys escaped and credentials of a known form replaced."""
@@ -373,6 +384,11 @@ def _path(redactor: Redactor, text: str) -> Any:
     return redactor.string(text)
 
 
+def _host(redactor: Redactor, text: str) -> Any:
+    """A host's name, in which there is no "@" unless somebody wrote a user and a password before it."""
+    return redactor.token(text, hits=["userinfo"]) if "@" in text else redactor.string(text)
+
+
 def _image(redactor: Redactor, text: str) -> Any:
     """An image reference; registries take no user in it, but people write one."""
     before, at, after = text.rpartition("@")
@@ -385,6 +401,7 @@ _SPECIAL: dict[tuple[str, str], Callable[[Redactor, str], Any]] = {
     ("", "message"): _message,
     ("WebhookClientConfig", "url"): _url,
     ("HTTPGetAction", "path"): _path,
+    **{(kind, "host"): _host for kind in ("HTTPGetAction", "TCPSocketAction")},
     **{(kind, "image"): _image for kind in ("Container", "EphemeralContainer")},
     **{(kind, key): _name for kind in ("OwnerReference", "RoleRef", "Subject") for key in ("name", "namespace")},
     **{("PodSpec", key): _name for key in ("serviceAccountName", "serviceAccount", "nodeName")},

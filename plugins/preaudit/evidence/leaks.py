@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preaudit import leak_rules
 from preaudit.errors import PreauditError
-from preaudit.evidence.leak_rules import AFTER, BY_LITERAL, ENCODED, IN_TEXT, encoded_rule, encoded_run
+from preaudit.leak_rules import ENCODED, IN_TEXT, encoded_rule, encoded_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,20 +185,9 @@ class Search:
 
 
 def _plain_hits(text: bytes) -> Iterator[tuple[str, bytes, bytes]]:
-    for literal, rules in BY_LITERAL.items():
-        start = text.find(literal)
-        while start >= 0:
-            end = start + len(literal)
-            for rule in rules:
-                if rule.before:
-                    match = rule.pattern.search(text, max(0, start - rule.before), end + AFTER)
-                else:
-                    match = rule.pattern.match(text, start)
-                if match is None or match.start() >= end or match.end() <= start:
-                    continue
-                if rule.name != IN_TEXT or not _is_endpoint(text, match.start(), match.end()):
-                    yield rule.name, match[0], _piece(text, match.start(), match.end())
-            start = text.find(literal, end)
+    for rule, start, end in leak_rules.hits(text):
+        if rule != IN_TEXT or not _is_endpoint(text, start, end):
+            yield rule, text[start:end], _piece(text, start, end)
     for literal in ENCODED:
         start = text.find(literal)
         while start >= 0:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from preaudit import leak_rules
 from preaudit.collect.objects import Lines, OddObject
 from preaudit.collect.podspec import PodSpecs, redact_pod_spec
 from preaudit.collect.redact import ESCAPE, Redactor, needs_look
@@ -72,6 +73,14 @@ PLACES = {
     "random word": container(args=["Zk3Qw8Er5Ty1Ui9Op2As" + CANARY.replace("-", "")]),
     "user of an image": container(image=f"robot:{CANARY}@registry.example/x:1"),
     "probe path's query": container(livenessProbe={"httpGet": {"path": f"/health?x={CANARY}"}}),
+    "windows' password": container(args=[f"/password:{CANARY}"]),
+    "token of another scheme": container(args=[f"--header=Authorization: Token {CANARY}"]),
+    "pre-shared key": container(args=[f"--psk={CANARY}"]),
+    "token of another name": container(args=["--jwt", CANARY, "--pat", CANARY, f"--otp={CANARY}", "--cred", CANARY]),
+    "oracle": container(args=[f"--url=jdbc:oracle:thin:sys/{CANARY}@//db:1521/x"]),
+    "probe host": container(livenessProbe={"httpGet": {"host": f"admin:{CANARY}@db", "port": 80}}),
+    "probe socket's host": container(livenessProbe={"tcpSocket": {"host": f"{CANARY}@db", "port": 80}}),
+    "path below a volume": container(volumeMounts=[{"name": "v", "mountPath": f"/x/pwd={CANARY}", "subPath": f"password={CANARY}"}]),
     "unknown field": container(future={"x": CANARY}),
     "odd field": container(securityContext={"runAsUser": {"x": CANARY}}),
     "odd probe": container(livenessProbe=CANARY),
@@ -114,6 +123,12 @@ def test_no_value_survives_in_a_container(place, kind):
         ("services", {"spec": {"future": CANARY, "selector": {"a": {"b": CANARY}}}}),
         ("nodes", {"status": {"conditions": [{"type": "Ready", "message": CANARY}]}}),
         ("persistentvolumes", {"spec": {"mountOptions": ["username=x", "password=" + CANARY]}}),
+        ("persistentvolumes", {"spec": {"mountOptions": [f"username=x,password={CANARY},vers=3.0"]}}),
+        ("persistentvolumes", {"spec": {"csi": {"driver": "d", "volumeHandle": f"share?pwd={CANARY}"}}}),
+        ("persistentvolumes", {"spec": {"cephfs": {"monitors": [f"admin:{CANARY}@mon.example:6789"]}}}),
+        ("pods", {"spec": {"dnsConfig": {"options": [{"name": "x", "value": f"password={CANARY}"}]}}}),
+        ("ingresses.networking.k8s.io", {"spec": {"rules": [{"http": {"paths": [{"path": f"/reset_password={CANARY}"}]}}]}}),
+        ("roles.rbac.authorization.k8s.io", {"rules": [{"verbs": ["get"], "resourceNames": [f"pwd:{CANARY}"]}]}),
         ("statefulsets.apps", {"spec": {"volumeClaimTemplates": [{"metadata": {"annotations": {"x": CANARY}}}]}}),
         ("statefulsets.apps", {"spec": {"volumeClaimTemplates": CANARY}}),
         ("networkpolicies.networking.k8s.io", {"spec": {"podSelector": {"matchExpressions": [
@@ -202,6 +217,22 @@ def test_unknown_fields_keep_their_names_and_lists_of_the_kubelet_their_values()
     assert not [key for key in spec if " " in key]
     config = json.loads(line_of("nodes/configz", {"metadata": {"name": "n"}, "config": {"tlsCipherSuites": ["A", "B"]}}))["config"]
     assert config == {"tlsCipherSuites": ["A", "B"]}
+
+
+_PARTS = st.sampled_from([
+    "password", "PWD", "secret_key", "apiKey", "auth_token", "client-key-data", "asic ", "Bearer ", "xBearer ", "eyJhbGciOi", "AKIA", "AccountKey=",
+    "ghp_", "://", "@", "@tcp(", ":", "=", " ", "'", '"', "\\", "/", "?", "&sig=", "user", "hunter2hunter2hunter2", "A1B2C3D4E5F6G7H8", ".eyJ", "-----BEGIN ",
+    "PRIVATE KEY-----", "hf_", "SG.", "k_live_", "{", "$", "1",
+])  # fmt: skip
+
+
+@settings(max_examples=3000, deadline=None)
+@given(st.lists(_PARTS, max_size=9).map("".join))
+def test_what_is_kept_ends_no_run(text):
+    """The scan of the finished pack refuses what it finds, and nobody can take that out of another's cluster."""
+    redactor = Redactor(KEY)
+    for kept in (redactor.string(text), redactor.arguments([text])[0], redactor.named("x", text)):
+        assert not isinstance(kept, str) or not list(leak_rules.hits(kept.encode()))
 
 
 def test_a_defect_while_redacting_shows_no_value_and_hides_no_object(monkeypatch):

@@ -1,7 +1,8 @@
 """Rules of the leak scan: what no file of a pack may hold. Literals first, patterns only around them.
 
 They are written for bytes as they stand in a file and know nothing of the redaction's own rules: what the redaction
-overlooks is to be seen here.
+overlooks is to be seen here. The redaction asks them last of all about every text that it keeps, for what only the scan
+found would end the run, and nobody can take it out of somebody else's cluster.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 AFTER = 640
@@ -144,3 +146,20 @@ def _by_literal() -> dict[bytes, tuple[Rule, ...]]:
 
 BY_LITERAL = _by_literal()
 """The rules by literal."""
+IN_TEXT_LITERALS = next(rule.literals for rule in RULES if rule.name == IN_TEXT)
+
+
+def hits(text: bytes) -> Iterator[tuple[str, int, int]]:
+    """Rule, start and end of everything in a text that meets a rule as it stands there."""
+    for literal, rules in BY_LITERAL.items():
+        start = text.find(literal)
+        while start >= 0:
+            end = start + len(literal)
+            for rule in rules:
+                if rule.before:
+                    match = rule.pattern.search(text, max(0, start - rule.before), end + AFTER)
+                else:
+                    match = rule.pattern.match(text, start)
+                if match is not None and match.start() < end and match.end() > start:
+                    yield rule.name, match.start(), match.end()
+            start = text.find(literal, end)
