@@ -166,7 +166,7 @@ def test_pods_out_of_reach_are_told_once_for_each_namespace_and_cause(shop, prea
     others = [one for one in ours if one["area"] == "tls" and not one["requirement"].startswith(stored) and one not in told]
     assert {one["namespace"] for one in others} == {"shop"}
     seen = {one["subject"]["name"] for one in others if one["subject"] and one["requirement"] != "TLS-001"}
-    assert seen == {"Ingress/shop:443#admin.shop.example", "Ingress/shop:443#shop.example"}
+    assert seen == {"Ingress/shop:443#admin.shop.example", "Ingress/shop:443#shop.example", "Service/web:443"}
 
 
 HOSTED = """\

@@ -69,9 +69,14 @@ def multiplexed(folder, plain):
     return talk
 
 
-@pytest.mark.parametrize(("plain", "value"), [(http(PLAIN), True), (http(WANTS_TLS), False), (http(b"\x15\x03\x01\0\2\2\x0a"), False),
+NGINX = b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n"
+TO_HTTPS = b"HTTP/1.1 301 Moved\r\nLocation: https://web.example/\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(("plain", "value"), [(http(PLAIN), True), (http(WANTS_TLS), False), (answers({b"GET": WANTS_TLS, b"HEAD": NGINX}), False),
+                                              (http(TO_HTTPS), False), (http(NGINX), None), (http(b"\x15\x03\x01\0\2\2\x0a"), False),
                                               (lambda connection: connection.recv(100), False), (silent, None), (http(b"\0\0\6\4"), None)],
-                         ids=["http", "wants tls", "alert", "closes", "silent", "something else"])  # fmt: skip
+                         ids=["http", "wants tls", "wants tls in its text", "sends to https", "400", "alert", "closes", "silent", "something else"])  # fmt: skip
 def test_a_port_that_speaks_tls_may_speak_plainly_as_well(tmp_path, plain, value):
     found = classified(multiplexed(tmp_path, plain))
     assert (found.protocol, found.tls, found.plaintext.value) == ("tls", True, value)

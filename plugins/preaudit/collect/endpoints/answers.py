@@ -32,7 +32,8 @@ VERSIONED = re.compile(r"[A-Za-z][\w.-]{0,40}/\d{1,6}(?:\.\d{1,6}){1,5}")
 """A product with a version, as design documents call it disclosure: ``nginx/1.22.1``."""
 _DISCLOSING = ("server", "via", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-generator")
 _BARE = re.compile(r"\d{1,6}(?:\.\d{1,6}){1,5}")
-_MISTAKEN = ("http request was sent to https port", "http request to an https server", "speaking plain http to an ssl")
+_MISTAKEN = ("http request was sent to https port", "http request to an https server", "speaking plain http to an ssl",
+             "host and port requires tls")
 """What servers say, in plain HTTP, to who forgets TLS at a port that has it."""
 _UNSEEN = re.compile(r"https?://\S+|<(script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
 """Parts of a page's text that name versions of other things: addresses, scripts, styles."""

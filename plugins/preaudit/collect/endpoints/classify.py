@@ -14,7 +14,7 @@ from preaudit.collect.endpoints.ask import Ask
 from preaudit.collect.endpoints.dialogue import STARTTLS, NoTls, OtherProtocol, has_tls, is_mysql
 from preaudit.collect.endpoints.greeting import ALERT, ANSWER_SECONDS, ENDED, HANDSHAKE, Open, hello, said_back
 from preaudit.collect.endpoints.pages import fetch
-from preaudit.collect.endpoints.protocols import QUESTIONS, Question, greeted, in_turn
+from preaudit.collect.endpoints.protocols import Question, greeted, in_turn
 from preaudit.collect.tls.connection import Broken, Refused, Stopped, TimedOut
 from preaudit.endpoint import Endpoint, Fact
 
@@ -98,22 +98,32 @@ def _plain_beside_tls(open_: Open, server_name: str) -> Fact:
 
     That a plain request ends the connection is believed the second time, and where TLS is answered after it.
     """
-    ask = question_ask().encoded()
-    answer = said_back(open_, ask)
+    ask = Ask("/", question_ask().host)  # what is wrong with it stands in the text, which HEAD would not bring
+    answer = said_back(open_, ask.encoded())
     if answer == ENDED:
-        answer = said_back(open_, ask)
+        answer = said_back(open_, ask.encoded())
         if answer == ENDED and said_back(open_, hello(server_name)) not in {HANDSHAKE, ALERT}:
             answer = b""
     if not answer:
         return Fact(None, "what it does with a plain request is not clear")
     if answer in {ALERT, ENDED}:
         return Fact(False, "it answers with TLS, and ends who asks without")  # noqa: FBT003 - a value
-    raw, happened = _asked(open_, QUESTIONS[0])
-    if not raw.startswith(b"HTTP/"):
-        return Fact(None, f"what it answers to a plain request is not clear ({happened or 'no HTTP'})")
-    page = page_of(question_ask(), raw)
-    if wants_tls(page, raw):
+    deadline = time.monotonic() + ANSWER_SECONDS
+    try:
+        connection = open_(deadline)
+    except Stopped:
+        raise
+    except Broken as error:
+        return Fact(None, f"a plain request: {error}")
+    try:
+        page, raw = fetch(connection, ask, deadline)
+    finally:
+        connection.close()
+    if wants_tls(page, raw) or page.location.startswith("https:"):
         return Fact(False, "plain HTTP is answered with a demand for TLS")  # noqa: FBT003 - a value
+    if page.status in {0, 400}:
+        told = f"{page.status}, which may be a demand for TLS" if page.status else page.cause
+        return Fact(None, f"what it does with a plain request is not clear ({told})")
     return Fact(True, f"plain HTTP is answered with {page.status}, beside TLS")  # noqa: FBT003 - a value
 
 
