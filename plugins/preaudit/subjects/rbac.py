@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
@@ -11,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from preaudit.errors import NotObservable
-from preaudit.snapshot import EVERYWHERE
+from preaudit.errors import NotObservable, Unreadable
+from preaudit.snapshot import EVERYWHERE, REDACTED
 from preaudit.subjects.estate import CLUSTER, Estate
 from preaudit.subjects.lens import Lens, ReadLog
 from preaudit.subjects.objects import ObjectSubject
@@ -22,6 +23,8 @@ GROUP = "rbac.authorization.k8s.io"
 SOURCES = {kind: f"{kind.lower()}s.{GROUP}" for kind in ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")}
 NAMESPACE_SOURCES = (SOURCES["RoleBinding"], SOURCES["Role"])
 CLUSTER_SOURCES = (SOURCES["ClusterRoleBinding"], SOURCES["ClusterRole"])
+_ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")
+"""The user name of a service account: a binding to that user is a binding to the account."""
 _LISTS = ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs")
 _MAX_AGGREGATED = 10_000
 
@@ -39,9 +42,10 @@ def _qualified(value: dict[str, Any]) -> str:
     return "/".join(part for part in (metadata.get("namespace"), metadata.get("name")) if part)
 
 
-def _rules(value: dict[str, Any]) -> list[dict[str, Any]]:
-    rules = value.get("rules")
-    return [rule for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
+def _items(value: dict[str, Any], field: str) -> list[Any]:
+    """What stands in a list of an object; what is no list stands for one item that cannot be read."""
+    found = value.get(field)
+    return found if isinstance(found, list) else [] if found is None else [None]
 
 
 def role_is_bootstrap(kind: str, value: dict[str, Any]) -> bool:
@@ -49,11 +53,13 @@ def role_is_bootstrap(kind: str, value: dict[str, Any]) -> bool:
     known = bootstrap().get(kind, {}).get(_qualified(value))
     if known is None:
         return False
-    return {_canonical(rule) for rule in _rules(value)} <= known
+    return {_canonical(rule) for rule in _items(value, "rules")} <= known
 
 
-def _canonical(rule: dict[str, Any]) -> str:
+def _canonical(rule: Any) -> str:
     """A rule with its lists sorted, as the frozen table holds it; what is no list of words matches nothing there."""
+    if not isinstance(rule, dict):
+        return ""
     lists = {key: rule[key] for key in _LISTS if rule.get(key)}
     if not all(isinstance(words, list) and all(isinstance(word, str) for word in words) for words in lists.values()):
         return ""
@@ -63,12 +69,13 @@ def _canonical(rule: dict[str, Any]) -> str:
 def binding_is_bootstrap(kind: str, value: dict[str, Any]) -> bool:
     """Whether a binding has a built-in name, binds the built-in role, and to built-in subjects only."""
     known = bootstrap().get(kind, {}).get(_qualified(value))
-    ref = value.get("roleRef") or {}
-    if known is None or f"role {ref.get('kind')} {ref.get('name')}" not in known:
+    role = "role {} {}".format(*_role_ref(value))
+    if known is None or role not in known:
         return False
     return all(
-        " ".join((str(one.get("kind")), str(one.get("namespace", "")), str(one.get("name")))) in known
-        for one in value.get("subjects") or []
+        isinstance(one, dict)
+        and " ".join((str(one.get("kind")), str(one.get("namespace", "")), str(one.get("name")))) in known
+        for one in _items(value, "subjects")
     )
 
 
@@ -81,18 +88,22 @@ class Rule(Lens):
 
     __slots__ = ("chain",)
 
-    def __init__(self, value: dict[str, Any], path: str, chain: str, log: ReadLog) -> None:
-        super().__init__(value, "PolicyRule", path, path, log)
+    def __init__(self, value: Any, path: str, chain: str, log: ReadLog) -> None:
+        super().__init__(value, "PolicyRule", path, path, log, judged=True)
         self.chain = chain
+
+    @property
+    def is_readable(self) -> bool:
+        """It is a mapping, and each of its lists is a list of words."""
+        value = self._value
+        return isinstance(value, dict) and REDACTED not in value and all(_is_words(value.get(one)) for one in _LISTS)
 
     def words(self, field: str) -> tuple[str, ...]:
         """A list of the rule; what is no list of text cannot be judged."""
-        found = self._value.get(field)
-        if found is None:
-            return ()
-        if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
-            raise NotObservable(self._full(field), "is no list of words")
-        return tuple(found)
+        found = self._find(field, log=False)
+        if not _is_words(found):
+            raise Unreadable(self._full(field), "is no list of words")
+        return tuple(found or ())
 
     def allows(self, verb: str, group: str, resource: str, name: str = "") -> bool:
         """Whether it allows a verb on a resource, as the API server's RBAC authorizer decides.
@@ -126,6 +137,10 @@ class Rule(Lens):
         self.log.entries.append((self._path, self.chain, shown))
 
 
+def _is_words(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(word, str) for word in value))
+
+
 class Role(ObjectSubject):
     """A Role or ClusterRole; an aggregated one has the rules of the roles that it selects."""
 
@@ -144,10 +159,11 @@ class Role(ObjectSubject):
 
     @property
     def rules(self) -> list[Rule]:
-        """Its own rules; each one is logged when it is judged."""
-        name = f"{self.ref.kind}/{self.name}"
-        self.note("rules", f"{len(_rules(self._value))} items")
-        return [Rule(rule, f"rules[{n}]", f"{name} rules[{n}]", self.log) for n, rule in enumerate(_rules(self._value))]
+        """Its own rules, those that cannot be read last; each one is logged when it is judged."""
+        name, found = f"{self.ref.kind}/{self.name}", _items(self._value, "rules")
+        self.note("rules", f"{len(found)} items")
+        rules = [Rule(rule, f"rules[{n}]", f"{name} rules[{n}]", self.log) for n, rule in enumerate(found)]
+        return sorted(rules, key=lambda rule: not rule.is_readable)
 
 
 class Binding(ObjectSubject):
@@ -175,32 +191,50 @@ class Grant(Lens):
     """One subject of one binding, with every rule it comes to.
 
     Attributes:
-        identity: ``ServiceAccount shop/api``, ``Group system:masters``, ``User jane``.
-        kind, name, namespace: the parts of the identity.
         binding: the binding's object.
     """
 
-    __slots__ = (
-        "_digest", "_platform", "_ref", "binding", "estate", "identity", "kind", "name", "namespace", "source",
-    )  # fmt: skip
+    __slots__ = ("_digest", "_platform", "_ref", "_who", "binding", "estate", "source")
 
-    def __init__(
-        self, estate: Estate, source: str, binding: dict[str, Any], subject: dict[str, Any], index: int
-    ) -> None:
+    def __init__(self, estate: Estate, source: str, binding: dict[str, Any], subject: Any, index: int) -> None:
         metadata = binding.get("metadata") or {}
-        super().__init__(subject, "Subject", f"subjects[{index}]", f"subjects[{index}]", ReadLog())
+        super().__init__(subject, "Subject", f"subjects[{index}]", f"subjects[{index}]", ReadLog(), judged=True)
         self._digest = ""
         self._platform: bool | None = None
         self.estate, self.source, self.binding = estate, source, binding
-        self.kind, self.name = str(subject.get("kind", "")), str(subject.get("name", ""))
         own = str(metadata.get("namespace", ""))
-        self.namespace = str(subject.get("namespace") or own) if self.kind == "ServiceAccount" else ""
-        self.identity = f"{self.kind} {self.namespace + '/' if self.namespace else ''}{self.name}"
-        kind = "RoleBinding" if own else "ClusterRoleBinding"
+        named = _named(subject, own)
+        self._who = _meant(named) if named is not None else None
         self._ref = Subject(
-            api_version=f"{GROUP}/v1", kind=kind, namespace=own, name=str(metadata.get("name", "")),
-            uid=str(metadata.get("uid", "")), within=f"subjects[{self.identity}]",
+            api_version=f"{GROUP}/v1", kind="RoleBinding" if own else "ClusterRoleBinding", namespace=own,
+            name=str(metadata.get("name", "")), uid=str(metadata.get("uid", "")),
+            within=f"subjects[{_identity(named) if named is not None else index}]",
         )  # fmt: skip
+
+    @property
+    def kind(self) -> str:
+        """``ServiceAccount``, also where the binding names the account by its user name; ``Group``, ``User``."""
+        return self._known()[0]
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of a service account, "" for users and groups."""
+        return self._known()[1]
+
+    @property
+    def name(self) -> str:
+        """The name of the service account, group or user."""
+        return self._known()[2]
+
+    @property
+    def identity(self) -> str:
+        """``ServiceAccount shop/api``, ``Group system:masters``, ``User jane``."""
+        return _identity(self._known())
+
+    def _known(self) -> tuple[str, str, str]:
+        if self._who is None:
+            raise Unreadable(self._path, "it names no user, group or service account that can be read")
+        return self._who
 
     @property
     def ref(self) -> Subject:
@@ -213,7 +247,7 @@ class Grant(Lens):
         if not self._digest:
             kind, name = _role_ref(self.binding)
             role, _, _ = _find_role(self.estate, kind, name, self._ref.namespace)
-            content = [kind, name, self._value, _rules(role) if role else None]
+            content = [kind, name, self._value, (role.get("rules") or []) if role else None]
             self._digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return self._digest
 
@@ -231,6 +265,8 @@ class Grant(Lens):
     def role(self) -> str:
         """``ClusterRole/cluster-admin``; logged."""
         kind, name = _role_ref(self.binding)
+        if kind not in SOURCES or not name:
+            raise Unreadable("roleRef", "names no role that can be read")
         self.log.entries.append(("roleRef", f"{self._ref.kind}/{self._ref.name} roleRef", f"{kind}/{name}"))
         return f"{kind}/{name}"
 
@@ -239,22 +275,56 @@ class Grant(Lens):
         """The rules that the subject comes to, those of aggregated roles included.
 
         Raises:
-            NotObservable: after the known ones, where the role or roles aggregated into it were not all seen.
+            NotObservable: after the known ones, where the role or roles aggregated into it were not all seen. A rule
+                that cannot be read comes last, and raises when it is read.
         """
         kind, name = _role_ref(self.binding)
         role, complete, where = _find_role(self.estate, kind, name, self._ref.namespace)
         chain = f"{self.identity} <- {self._ref.kind}/{self._ref.name} <- {kind}/{name}"
         self.log.entries.append(("roleRef", f"{self._ref.kind}/{self._ref.name} roleRef", f"{kind}/{name}"))
-        for found, rule, index in _resolved(self.estate, kind, role):
+        last: list[Rule] = []
+        for found, value, index in _resolved(self.estate, kind, role):
             via = "" if found == name else f" <- aggregated {found}"
-            yield Rule(rule, f"{kind}/{found}.rules[{index}]", f"{chain}{via} <- rules[{index}]", self.log)
+            rule = Rule(value, f"{kind}/{found}.rules[{index}]", f"{chain}{via} <- rules[{index}]", self.log)
+            if rule.is_readable:
+                yield rule
+            else:
+                last.append(rule)
+        yield from last
         if not complete and (role is None or role.get("aggregationRule")):
             raise NotObservable(where, "not seen completely, so the rules of the role are not all known")
 
 
+def _named(subject: Any, own: str) -> tuple[str, str, str] | None:
+    """Kind, namespace and name of a binding's subject as they are written; None where nobody can tell whom it means.
+
+    A service account without a namespace is one of the RoleBinding's own.
+    """
+    kind, name = (subject.get("kind"), subject.get("name")) if isinstance(subject, dict) else ("", "")
+    if kind not in ("ServiceAccount", "Group", "User") or not isinstance(name, str) or not name:  # noqa: PLR6201
+        return None  # a redacted kind is a mapping, which no set takes
+    namespace = subject.get("namespace") or own if kind == "ServiceAccount" else ""
+    return (kind, namespace, name) if isinstance(namespace, str) else None
+
+
+def _meant(named: tuple[str, str, str]) -> tuple[str, str, str]:
+    """The same, with a service account under its own name where the binding has its user name."""
+    kind, namespace, name = named
+    account = _ACCOUNT.fullmatch(name) if kind == "User" else None
+    return ("ServiceAccount", account[1], account[2]) if account else (kind, namespace, name)
+
+
+def _identity(who: tuple[str, str, str]) -> str:
+    kind, namespace, name = who
+    return f"{kind} {namespace + '/' if namespace else ''}{name}"
+
+
 def _role_ref(binding: dict[str, Any]) -> tuple[str, str]:
-    ref = binding.get("roleRef") or {}
-    return str(ref.get("kind", "")), str(ref.get("name", ""))
+    """Kind and name of the role that a binding binds, "" where they cannot be read."""
+    ref = binding.get("roleRef")
+    found = (ref.get("kind"), ref.get("name")) if isinstance(ref, dict) else ("", "")
+    kind, name = (one if isinstance(one, str) else "" for one in found)
+    return kind, name
 
 
 def _find_role(estate: Estate, kind: str, name: str, namespace: str) -> tuple[dict[str, Any] | None, bool, str]:
@@ -270,7 +340,7 @@ def _find_role(estate: Estate, kind: str, name: str, namespace: str) -> tuple[di
     return None, estate.snapshot.coverage(source, where).complete, shown
 
 
-def _resolved(estate: Estate, kind: str, role: dict[str, Any] | None) -> Iterator[tuple[str, dict[str, Any], int]]:
+def _resolved(estate: Estate, kind: str, role: dict[str, Any] | None) -> Iterator[tuple[str, Any, int]]:
     """Rules of a role and of the roles that it aggregates: (role name, rule, position)."""
     if role is None:
         return
@@ -281,7 +351,7 @@ def _resolved(estate: Estate, kind: str, role: dict[str, Any] | None) -> Iterato
         if name in seen:
             continue
         seen.add(name)
-        for index, rule in enumerate(_rules(one)):
+        for index, rule in enumerate(_items(one, "rules")):
             count += 1
             if count > _MAX_AGGREGATED:
                 raise NotObservable(f"{kind}/{name}", f"more than {_MAX_AGGREGATED} rules")
@@ -318,7 +388,5 @@ def grants(estate: Estate, namespace: str) -> Iterator[Grant]:
 def _grants(estate: Estate, namespace: str) -> Iterator[Grant]:
     source = SOURCES["ClusterRoleBinding" if namespace == CLUSTER else "RoleBinding"]
     for value in estate.objects(source, EVERYWHERE if namespace == CLUSTER else namespace):
-        subjects = value.get("subjects")
-        for index, one in enumerate(subjects if isinstance(subjects, list) else []):
-            if isinstance(one, dict):
-                yield Grant(estate, source, value, one, index)
+        for index, one in enumerate(_items(value, "subjects")):
+            yield Grant(estate, source, value, one, index)
