@@ -46,7 +46,7 @@ class Lens:
     ) -> None:
         if not isinstance(value, dict) and not judged:
             raise Unreadable(path or "object", "is not a mapping")
-        self._value: dict[str, Any] = value
+        self._value: Any = value
         self._schema = schema
         self._path = path
         self._shown = shown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
@@ -14,7 +13,8 @@ import msgspec
 
 from preaudit.errors import NotObservable, Unreadable
 from preaudit.snapshot import EVERYWHERE, REDACTED
-from preaudit.subjects.estate import CLUSTER, Estate
+from preaudit.subjects.estate import BINDINGS, CLUSTER, Estate
+from preaudit.subjects.grantee import identity, meant, named
 from preaudit.subjects.lens import Lens, ReadLog
 from preaudit.subjects.objects import ObjectSubject
 from preaudit.subjects.ref import Subject
@@ -23,8 +23,6 @@ GROUP = "rbac.authorization.k8s.io"
 SOURCES = {kind: f"{kind.lower()}s.{GROUP}" for kind in ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")}
 NAMESPACE_SOURCES = (SOURCES["RoleBinding"], SOURCES["Role"])
 CLUSTER_SOURCES = (SOURCES["ClusterRoleBinding"], SOURCES["ClusterRole"])
-_ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")
-"""The user name of a service account: a binding to that user is a binding to the account."""
 _LISTS = ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs")
 _MAX_AGGREGATED = 10_000
 
@@ -203,12 +201,12 @@ class Grant(Lens):
         self._platform: bool | None = None
         self.estate, self.source, self.binding = estate, source, binding
         own = str(metadata.get("namespace", ""))
-        named = _named(subject, own)
-        self._who = _meant(named) if named is not None else None
+        written = named(subject, own)
+        self._who = meant(written) if written is not None else None
         self._ref = Subject(
             api_version=f"{GROUP}/v1", kind="RoleBinding" if own else "ClusterRoleBinding", namespace=own,
             name=str(metadata.get("name", "")), uid=str(metadata.get("uid", "")),
-            within=f"subjects[{_identity(named) if named is not None else index}]",
+            within=f"subjects[{identity(written) if written is not None else index}]",
         )  # fmt: skip
 
     @property
@@ -229,7 +227,7 @@ class Grant(Lens):
     @property
     def identity(self) -> str:
         """``ServiceAccount shop/api``, ``Group system:masters``, ``User jane``."""
-        return _identity(self._known())
+        return identity(self._known())
 
     def _known(self) -> tuple[str, str, str]:
         if self._who is None:
@@ -293,30 +291,6 @@ class Grant(Lens):
         yield from last
         if not complete and (role is None or role.get("aggregationRule")):
             raise NotObservable(where, "not seen completely, so the rules of the role are not all known")
-
-
-def _named(subject: Any, own: str) -> tuple[str, str, str] | None:
-    """Kind, namespace and name of a binding's subject as they are written; None where nobody can tell whom it means.
-
-    A service account without a namespace is one of the RoleBinding's own.
-    """
-    kind, name = (subject.get("kind"), subject.get("name")) if isinstance(subject, dict) else ("", "")
-    if kind not in ("ServiceAccount", "Group", "User") or not isinstance(name, str) or not name:  # noqa: PLR6201
-        return None  # a redacted kind is a mapping, which no set takes
-    namespace = subject.get("namespace") or own if kind == "ServiceAccount" else ""
-    return (kind, namespace, name) if isinstance(namespace, str) else None
-
-
-def _meant(named: tuple[str, str, str]) -> tuple[str, str, str]:
-    """The same, with a service account under its own name where the binding has its user name."""
-    kind, namespace, name = named
-    account = _ACCOUNT.fullmatch(name) if kind == "User" else None
-    return ("ServiceAccount", account[1], account[2]) if account else (kind, namespace, name)
-
-
-def _identity(who: tuple[str, str, str]) -> str:
-    kind, namespace, name = who
-    return f"{kind} {namespace + '/' if namespace else ''}{name}"
 
 
 def _role_ref(binding: dict[str, Any]) -> tuple[str, str]:
@@ -390,3 +364,41 @@ def _grants(estate: Estate, namespace: str) -> Iterator[Grant]:
     for value in estate.objects(source, EVERYWHERE if namespace == CLUSTER else namespace):
         for index, one in enumerate(_items(value, "subjects")):
             yield Grant(estate, source, value, one, index)
+
+
+def account_is_bound(estate: Estate, namespace: str, account: str, log: ReadLog) -> bool:
+    """Whether some binding gives rights to a service account; logged. One that was seen proves it, wherever it is.
+
+    By its name, by its user name, or by a group of service accounts that it belongs to. What Kubernetes itself binds to
+    such a group, every account has, and it does not count.
+
+    Raises:
+        NotObservable: none was seen, and the bindings were not all seen or not all readable.
+    """
+    (bound,) = estate.kept("bound", "", lambda: [frozenset(_bound(estate))])
+    groups = (("Group", "", "system:serviceaccounts"), ("Group", "", f"system:serviceaccounts:{namespace}"))
+    found = any(who in bound for who in (("ServiceAccount", namespace, account), *groups))
+    what = f"bindings of ServiceAccount {namespace}/{account}"
+    log.entries.append((what, what, "some" if found else "none"))
+    for source in () if found else BINDINGS:
+        coverage = estate.snapshot.coverage(source)
+        if coverage.given:
+            log.given = True
+        elif not coverage.complete:
+            raise NotObservable(source, coverage.told)
+    if not found and None in bound:
+        raise Unreadable("bindings", "one of them has a subject that cannot be read")
+    return found
+
+
+def _bound(estate: Estate) -> Iterator[tuple[str, str, str] | None]:
+    """Everyone whom a binding names, in any namespace that was seen; None for a subject that cannot be read."""
+    for source, kind in zip(BINDINGS, ("RoleBinding", "ClusterRoleBinding"), strict=True):
+        for binding in estate.objects(source):
+            own = str((binding.get("metadata") or {}).get("namespace", ""))
+            shipped = binding_is_bootstrap(kind, binding)
+            for one in _items(binding, "subjects"):
+                written = named(one, own)
+                who = meant(written) if written is not None else None
+                if not shipped or (who is not None and who[0] != "Group"):
+                    yield who

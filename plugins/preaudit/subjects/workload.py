@@ -12,6 +12,7 @@ from preaudit.snapshot import REDACTED
 from preaudit.subjects.estate import Estate
 from preaudit.subjects.forms import Form, Part
 from preaudit.subjects.lens import Lens, ReadLog
+from preaudit.subjects.rbac import account_is_bound
 from preaudit.subjects.ref import Subject
 
 
@@ -81,8 +82,8 @@ class Pod(Lens):
         return self.estate.related(source, self.form.ref.namespace, self.log)
 
     def account_is_bound(self, name: str) -> bool:
-        """Whether some binding gives rights to a service account of this namespace; see `Estate.is_bound`."""
-        return self.estate.is_bound(self.form.ref.namespace, name, self.log)
+        """Whether some binding gives rights to a service account of this namespace; see `rbac.account_is_bound`."""
+        return account_is_bound(self.estate, self.form.ref.namespace, name, self.log)
 
 
 class Container(Lens):
