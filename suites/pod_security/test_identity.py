@@ -12,8 +12,8 @@ _OF_THE_API = "kubernetes.default.svc"
     expected="no mounted token, or a service account that is bound to a role",
     controls=["nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.1.6"],
     reads=["serviceaccounts", *BINDINGS],
-    limitations="A bound service account shows that somebody meant the pod to use the API, not that it does. It counts as "
-    "bound by its name, its user name or a group of service accounts, not by what every authenticated user may. A "
+    limitations="A bound service account shows that somebody meant the pod to use the API, not that it does. It counts "
+    "as bound by its name, its user name or a group of service accounts, not by what every authenticated user may. A "
     "projected token for another audience than the API server's is taken for another service's.",
     where=lambda pod: not pod.is_static,
     population="every workload's pods but the nodes' static ones, which have no service account",
