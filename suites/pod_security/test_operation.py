@@ -13,6 +13,8 @@ _REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController
     severity="medium",
     expected="true",
     controls=["nist-800-53r5:cm-7", "nist-800-53r5:ac-6"],
+    where=lambda container: container.pod.read("os.name") != "windows",
+    population="every container of every workload that is not for Windows, where the API refuses the field",
 )
 def test_container_has_a_read_only_root(container: Container) -> None:
     """Containers cannot write to their own root file system.
@@ -37,13 +39,25 @@ def test_container_bounds_its_resources(container: Container) -> None:
 
     Without requests the scheduler overloads nodes, without limits one container starves its neighbours.
 
-    Fix: set ``resources.requests`` and ``resources.limits`` for cpu and memory.
+    Fix: set ``resources.requests`` and ``resources.limits`` for cpu and memory, on the container or (Kubernetes 1.34)
+    on the pod.
     """
     for resource in ("cpu", "memory"):
-        limit = container.key("resources.limits", resource)
+        limit = _bound(container, "limits", resource)
         # The API server takes the limit for the request where none is given.
-        assert container.key("resources.requests", resource, default=limit) is not None
-        assert container.key("resources.limits", resource) is not None
+        request = _bound(container, "requests", resource) if limit is None else limit
+        assert request is not None, _unbounded("requests", resource)
+        assert limit is not None, _unbounded("limits", resource)
+
+
+def _bound(container: Container, kind: str, resource: str) -> object:
+    """A request or limit of the container, or else of the pod as a whole."""
+    own = container.key(f"resources.{kind}", resource)
+    return container.pod.key(f"resources.{kind}", resource) if own is None else own
+
+
+def _unbounded(kind: str, resource: str) -> str:
+    return f"resources.{kind}[{resource}] is set neither on the container nor on the pod"
 
 
 @requirement(

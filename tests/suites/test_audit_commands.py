@@ -53,6 +53,8 @@ def test_underscores_are_dashes():
         ["--v=2"],
         ["kube-apiserver", "$(FLAGS)"],
         ["kube-apiserver", "--$(NAME)=2"],
+        ["kube-apiserver", "--allow-privileged", "$(FLAG)", "--v=2"],
+        ["kube-apiserver", "--v", "$(FLAG)"],
         ["kube-apiserver", {"$redacted": {"token": "00"}}],
         [{"$redacted": {"token": "00"}}, "kube-apiserver"],
         ["kube-apiserver", "--v=2", 7],
@@ -69,6 +71,7 @@ def test_what_may_hide_any_flag_hides_all(elements):
         ["kube-apiserver", "--key", {"$redacted": {"token": "00", "flag": "--key"}}],
         ["kube-apiserver", "--key", {"$redacted": {"token": "00"}}],
         ["kube-apiserver", "--key=$(KEY)"],
+        ["kube-apiserver", "--key", "https://$(ADDRESS)"],
     ],
 )
 def test_a_value_that_is_not_seen_hides_its_flag_alone(elements):

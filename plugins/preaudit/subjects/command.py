@@ -137,21 +137,30 @@ def _take(line: CommandLine, rest: list[Any], index: int, *, doubtful: bool) -> 
     if "$(" in name:
         line.hidden = "an element of the command comes from an environment variable"
         return 1, False
-    given, taken, unsure = Given(value) if equals else Given(None), 1, False
-    if not equals and index + 1 < len(rest):
-        following = rest[index + 1]
-        if isinstance(following, str) and (following == "-" or not following.startswith("-")):
-            given, taken = Given(following, separate=True), 2
-        elif isinstance(following, dict) and _marked_flag(following) in {None, _name(name)}:
-            given, taken = Given(None, hidden="its value was redacted"), 2
-        elif _name(name) not in SWITCHES:
-            given, unsure = Given(None, hidden="whether the word after it is its value cannot be told"), True
+    given, taken, unsure = (Given(value), 1, False) if equals else _bare(line, _name(name), rest[index + 1 : index + 2])
     if given.value is not None and "$(" in given.value:
         given = Given(None, hidden="its value comes from an environment variable")
     if doubtful:
         given = Given(None, hidden="whether it is a flag or the value of the one before it cannot be told")
     line.flags.setdefault(_name(name), []).append(given)
     return taken, unsure
+
+
+def _bare(line: CommandLine, name: str, following: list[Any]) -> tuple[Given, int, bool]:
+    """A flag without ``=``, by the element after it (none at the end), and the same as `_take` tells."""
+    element = following[0] if following else ""
+    if isinstance(element, dict):
+        # Only a value without the name of a flag of its own, or with this one's, is this one's.
+        if _marked_flag(element) in {None, name}:
+            return Given(None, hidden="its value was redacted"), 2, False
+    elif isinstance(element, str) and element.startswith("$("):
+        line.hidden = "an element of the command comes from an environment variable"
+        return Given(None), 1, False
+    elif isinstance(element, str) and following and (element == "-" or not element.startswith("-")):
+        return Given(element, separate=True), 2, False
+    if not following or name in SWITCHES:
+        return Given(None), 1, False
+    return Given(None, hidden="whether the word after it is its value cannot be told"), 1, True
 
 
 def _name(flag: str) -> str:
