@@ -1,8 +1,6 @@
 """Operation: what keeps a workload from hurting itself and its neighbours."""
 
-from preaudit import Container, Workload, requirement
-
-from .label_selectors import matches
+from preaudit import Container, Workload, requirement, selects
 
 _REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
 
@@ -117,6 +115,6 @@ def test_replicated_workload_has_a_disruption_budget(workload: Workload) -> None
     """
     workload.read("spec.replicas")
     budgets = workload.related("poddisruptionbudgets.policy")
-    selecting = [one for one in budgets if matches(one.read("spec.selector"), workload.labels)]
+    selecting = [one for one in budgets if selects(one.read("spec.selector"), workload.labels)]
     name = f"{workload.kind} {workload.ref.name}"
     assert selecting, f"none of {len(budgets)} PodDisruptionBudgets selects the pods of {name}"

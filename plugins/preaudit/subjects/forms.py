@@ -148,7 +148,7 @@ class Forms:
             form = Form(
                 ref=ref, source="template", pods=0, spec=spec, annotations=annotations,
                 labels=labels if isinstance(labels, dict) else {}, digest=digest, path=path + ".spec",
-                note="no running pod has this template yet" if running else "",
+                note=_of_a_template(running, owners.top(controller).ref),
                 static=False, owned=True, parts=self._containers(digest, path + ".spec", spec),
             )  # fmt: skip
             self.by_namespace[ref.namespace].append(form)
@@ -217,6 +217,14 @@ def _differs(controller: Stored | None, spec: dict[str, Any] | None) -> str:
         return ""
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
     return f"the running pods differ from the template: {', '.join(found[:4])}{more}"
+
+
+def _of_a_template(running: list[Form], owner: Subject) -> str:
+    """What a reader shall know of a template: that other specs run, and by which owner's name its pods stand."""
+    notes = ["no running pod has this template yet"] if running else []
+    if owner.unverified:
+        notes.append(f"its pods are told as those of {owner.kind} {owner.name}, the owner that it names")
+    return "; ".join(notes)
 
 
 def _is_current(controller: Stored, template: dict[str, Any] | None, running: list[Form]) -> bool:

@@ -15,6 +15,7 @@ from preaudit.errors import NotObservable, Unreadable
 from preaudit.snapshot import EVERYWHERE, REDACTED
 from preaudit.subjects.estate import BINDINGS, CLUSTER, Estate
 from preaudit.subjects.grantee import identity, meant, named
+from preaudit.subjects.label_selector import selects
 from preaudit.subjects.lens import Lens, ReadLog
 from preaudit.subjects.objects import ObjectSubject
 from preaudit.subjects.ref import Subject
@@ -281,9 +282,9 @@ class Grant(Lens):
         chain = f"{self.identity} <- {self._ref.kind}/{self._ref.name} <- {kind}/{name}"
         self.log.entries.append(("roleRef", f"{self._ref.kind}/{self._ref.name} roleRef", f"{kind}/{name}"))
         last: list[Rule] = []
-        for found, value, index in _resolved(self.estate, kind, role):
+        for found, value, path in _resolved(self.estate, kind, role):
             via = "" if found == name else f" <- aggregated {found}"
-            rule = Rule(value, f"{kind}/{found}.rules[{index}]", f"{chain}{via} <- rules[{index}]", self.log)
+            rule = Rule(value, f"{kind}/{found}.{path}", f"{chain}{via} <- {path}", self.log)
             if rule.is_readable:
                 yield rule
             else:
@@ -314,8 +315,11 @@ def _find_role(estate: Estate, kind: str, name: str, namespace: str) -> tuple[di
     return None, estate.snapshot.coverage(source, where).complete, shown
 
 
-def _resolved(estate: Estate, kind: str, role: dict[str, Any] | None) -> Iterator[tuple[str, Any, int]]:
-    """Rules of a role and of the roles that it aggregates: (role name, rule, position)."""
+def _resolved(estate: Estate, kind: str, role: dict[str, Any] | None) -> Iterator[tuple[str, Any, str]]:
+    """Rules of a role and of the roles that it aggregates: (role name, rule, path).
+
+    A selector that cannot be read stands for a rule that cannot be read.
+    """
     if role is None:
         return
     seen, wanted, count = set(), [role], 0
@@ -329,13 +333,23 @@ def _resolved(estate: Estate, kind: str, role: dict[str, Any] | None) -> Iterato
             count += 1
             if count > _MAX_AGGREGATED:
                 raise NotObservable(f"{kind}/{name}", f"more than {_MAX_AGGREGATED} rules")
-            yield name, rule, index
-        for selector in (one.get("aggregationRule") or {}).get("clusterRoleSelectors") or []:
-            labels = selector.get("matchLabels") or {} if isinstance(selector, dict) else {}
-            wanted += [
-                other for other in estate.objects(SOURCES["ClusterRole"])
-                if labels and labels.items() <= (other["metadata"].get("labels") or {}).items()
-            ]  # fmt: skip
+            yield name, rule, f"rules[{index}]"
+        for selector in _selectors(one.get("aggregationRule")):
+            try:
+                wanted += [
+                    other for other in estate.objects(SOURCES["ClusterRole"])
+                    if selects(selector, other["metadata"].get("labels") or {})
+                ]  # fmt: skip
+            except Unreadable:  # told by the rule that stands for it, after all others
+                yield name, None, "aggregationRule"
+
+
+def _selectors(rule: Any) -> list[Any]:
+    """The selectors of an aggregation rule; what cannot be read stands as a word, which is no selector."""
+    if rule is None:
+        return []
+    found = rule.get("clusterRoleSelectors") if isinstance(rule, dict) else ""
+    return found if isinstance(found, list) else [] if found is None else [""]
 
 
 def roles(estate: Estate, namespace: str) -> Iterator[Role]:

@@ -38,6 +38,9 @@ def test_a_roll_out_that_stands_still_below_such_a_kind_is_judged_beside_what_ru
     records = judged("POD-101", SET.format(KAFKA, 1, "true", "b") + POD)
     assert told(records) == [("fail", "StatefulSet", "template"), ("pass", "Kafka", "pods")]
     assert [one.subject.unverified for one in records] == [one.source == "pods" for one in records]
+    assert [one.note for one in records if one.source == "template"] == [
+        "no running pod has this template yet; its pods are told as those of Kafka events, the owner that it names"
+    ]
 
 
 def test_a_template_that_runs_below_such_a_kind_is_not_judged_twice(judged):
