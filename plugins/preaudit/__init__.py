@@ -19,6 +19,7 @@ from preaudit.subjects.endpoint import Endpoint
 from preaudit.subjects.estate import BINDINGS
 from preaudit.subjects.hostports import HostPorts
 from preaudit.subjects.kubelet import Kubelet
+from preaudit.subjects.label_selector import selects
 from preaudit.subjects.lens import Lens
 from preaudit.subjects.objects import ManagedCertificate, Namespace, Service, ServiceAccount
 from preaudit.subjects.owners import WORKLOAD_SOURCES
@@ -73,4 +74,5 @@ __all__ = [
     "listed",
     "parameter",
     "requirement",
+    "selects",
 ]

@@ -34,3 +34,7 @@ class NotObservable(PreauditError):  # noqa: N818 - it names a state of the worl
         self.what = what
         self.why = why
         self.at_most = at_most
+
+
+class Unreadable(NotObservable):
+    """A part of an object cannot be read: it is malformed or redacted; a run on files tells that too."""

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from preaudit.errors import NotObservable
+from preaudit.errors import NotObservable, Unreadable
 from preaudit.evidence.record import Observation, Record
 from preaudit.parameter import Policy
 from preaudit.requirement import Requirement
@@ -173,8 +173,8 @@ def _judge_subject(requirement: Requirement, subject: Judged, policy: Policy) ->
             return _Outcome(Verdict.UNKNOWN, "the check read nothing, so it judged nothing", log)
         return _Outcome(Verdict.FAIL, _reason(requirement, log, sentence_of(error)), log)
     except NotObservable as error:
-        return _Outcome(Verdict.UNKNOWN, f"not seen: {error.what}: {error.why}", log, left_out=True,
-                        at_most=error.at_most)  # fmt: skip
+        return _Outcome(Verdict.UNKNOWN, f"not seen: {error.what}: {error.why}", log,
+                        left_out=not isinstance(error, Unreadable), at_most=error.at_most)  # fmt: skip
     except (Exception, SystemExit, pytest.skip.Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - a check
         # may be anybody's code: whatever it raises is the cause of an unknown, and the run goes on.
         return _Outcome(Verdict.UNKNOWN, f"the check raised {type(error).__name__}: {sentence_of(error)}", log)

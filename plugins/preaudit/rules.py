@@ -144,5 +144,8 @@ class Rules:
         return Attested(None)
 
     def _is_exempt(self, namespace: str, subject: Judged) -> bool:
-        spec: Mapping[str, Any] = getattr(getattr(subject, "form", None), "spec", {})
-        return namespace in self._exempt_namespaces or spec.get("runtimeClassName") in self._exempt_classes
+        spec: Mapping[str, Any] | None = getattr(getattr(subject, "form", None), "spec", None)
+        runtime_class = spec.get("runtimeClassName") if spec is not None else None
+        return namespace in self._exempt_namespaces or (
+            isinstance(runtime_class, str) and runtime_class in self._exempt_classes
+        )

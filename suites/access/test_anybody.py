@@ -110,6 +110,8 @@ def test_binding_binds_something(binding: Binding) -> None:
         return
     subjects = binding.each("subjects")
     assert subjects, f"{binding.ref.kind}/{binding.ref.name} has no subject"
+    for subject in subjects:
+        subject.read("name")
     assert not binding.role_is_missing
 
 

@@ -5,7 +5,15 @@ from preaudit import Grant, Policy, requirement
 from .trusted import TRUSTED, is_trusted, refuse
 
 WEBHOOKS = ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
-WRITES = ("create", "update", "patch", "delete")
+WRITES = ("create", "update", "patch", "delete", "deletecollection")
+CONSTRAINED = (
+    ("impersonate:user-info", "users"),
+    ("impersonate:user-info", "groups"),
+    ("impersonate:serviceaccount", "serviceaccounts"),
+    ("impersonate:arbitrary-node", "nodes"),
+    ("impersonate:associated-node", "nodes"),
+)
+"""Constrained impersonation: who one may be. The verbs impersonate-on:… say for what, and allow nothing alone."""
 ROLES = tuple(("rbac.authorization.k8s.io", kind) for kind in ("roles", "clusterroles"))
 
 
@@ -71,17 +79,18 @@ def test_nobody_may_bind_roles(grant: Grant, policy: Policy) -> None:
     uses=[TRUSTED],
 )
 def test_nobody_may_impersonate(grant: Grant, policy: Policy) -> None:
-    """Only trusted subjects may act as another user, group or service account.
+    """Only trusted subjects may act as another user, group, service account or node.
 
     Who impersonates has the rights of everybody, and the audit log is the only place that tells.
 
-    Fix: remove the verb impersonate from the rule.
+    Fix: remove the verb impersonate, and every verb that begins with ``impersonate:``, from the rule.
     """
     if not is_trusted(grant, policy):
         refuse(
             grant,
             *(("impersonate", "", kind) for kind in ("users", "groups", "serviceaccounts")),
             ("impersonate", "authentication.k8s.io", "userextras/scopes"),
+            *((verb, "authentication.k8s.io", kind) for verb, kind in CONSTRAINED),
         )
 
 
@@ -137,7 +146,8 @@ def test_nobody_may_approve_certificates(grant: Grant, policy: Policy) -> None:
 def test_nobody_may_write_admission_webhooks(grant: Grant, policy: Policy) -> None:
     """Only trusted subjects may change admission webhooks.
 
-    A webhook sees every object that is written, Secrets included, and may change each of them.
+    A webhook sees every object that is written, Secrets included, and may change each of them; a policy engine's
+    webhook that somebody deletes forbids nothing any more.
 
     Fix: remove the write verbs on webhook configurations.
     """

@@ -1,6 +1,7 @@
 """What several of this area's files need: TLS parameters and their order, addresses, durations, the log's rotation."""
 
 import ipaddress
+import math
 import re
 
 from preaudit import ApiServer, Component, NotObservable, Policy, parameter
@@ -65,8 +66,14 @@ def seconds(duration: str) -> float:
     return -total if duration.startswith("-") else total
 
 
-def audit_log_rotates(apiserver: ApiServer, flag: str, least: int) -> bool:
+def audit_log_rotates(apiserver: ApiServer, flag: str, least: int, zero: float = math.inf) -> bool:
     """Whether a limit of the audit log's rotation is high enough; a log that is only sent elsewhere has none.
+
+    Args:
+        apiserver: whose log it is.
+        flag: the limit, which has to be set.
+        least: the lowest good value.
+        zero: what 0 means; without a limit no file is removed.
 
     Raises:
         NotObservable: the log goes to standard output, where the container runtime rotates it.
@@ -76,4 +83,7 @@ def audit_log_rotates(apiserver: ApiServer, flag: str, least: int) -> bool:
         raise NotObservable("--audit-log-path", "the log goes to standard output, the node's log rotation decides")
     if not path and apiserver.flag("audit-webhook-config-file"):
         return True
-    return bool(path) and apiserver.number(flag, default=0) >= least
+    if not path:
+        return False
+    given = apiserver.number(flag, default=0)
+    return (given if apiserver.flag(flag) is None else given or zero) >= least

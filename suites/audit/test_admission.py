@@ -3,16 +3,31 @@
 from preaudit import ApiServer, requirement
 
 _LIMITATION = "How the plugin is configured stands in a file on the node, which is not read."
+_ALL = "admission-control"
+"""Deprecated: names exactly the plugins that are on, and excludes the other two flags."""
+
+
+def _names_all(apiserver: ApiServer) -> bool:
+    return apiserver.flag(_ALL) is not None
 
 
 def _is_enabled(apiserver: ApiServer, plugin: str) -> bool:
     """Whether a plugin that is off by default was turned on; the list that turns on is the last read."""
+    if _names_all(apiserver):
+        return plugin in apiserver.listed(_ALL)
     disabled = plugin in apiserver.listed("disable-admission-plugins")
     return plugin in apiserver.listed("enable-admission-plugins") and not disabled
 
 
 def _is_left_on(apiserver: ApiServer, plugin: str) -> bool:
-    """Whether a plugin that is on by default was not turned off."""
+    """Whether a plugin that is on by default was not turned off.
+
+    Raises:
+        AssertionError: the list that names every plugin lacks it.
+    """
+    if _names_all(apiserver):
+        assert plugin in apiserver.listed(_ALL), f"--{_ALL} names every plugin that is on, and not {plugin}"
+        return True
     return plugin not in apiserver.listed("disable-admission-plugins")
 
 
@@ -44,7 +59,7 @@ def test_pod_security_is_not_turned_off(apiserver: ApiServer) -> None:
 
     Without it, the Pod Security labels of namespaces are decoration.
 
-    Fix: remove ``PodSecurity`` from ``--disable-admission-plugins``.
+    Fix: remove ``PodSecurity`` from ``--disable-admission-plugins``, and ``--admission-control``.
     """
     assert _is_left_on(apiserver, "PodSecurity")
 
@@ -60,9 +75,10 @@ def test_always_admit_is_not_used(apiserver: ApiServer) -> None:
 
     AlwaysAdmit is deprecated and says by its name that nothing is looked at.
 
-    Fix: remove ``AlwaysAdmit`` from ``--enable-admission-plugins``.
+    Fix: remove ``AlwaysAdmit`` from ``--enable-admission-plugins`` (or ``--admission-control``).
     """
-    assert "AlwaysAdmit" not in apiserver.listed("enable-admission-plugins")
+    for flag in (_ALL, "enable-admission-plugins"):
+        assert "AlwaysAdmit" not in apiserver.listed(flag)
 
 
 @requirement(
@@ -93,7 +109,7 @@ def test_service_account_admission_is_not_turned_off(apiserver: ApiServer) -> No
 
     It makes sure that a pod uses only an account of its own namespace, and gets a token that expires.
 
-    Fix: remove ``ServiceAccount`` from ``--disable-admission-plugins``.
+    Fix: remove ``ServiceAccount`` from ``--disable-admission-plugins``, and ``--admission-control``.
     """
     assert _is_left_on(apiserver, "ServiceAccount")
 
@@ -109,7 +125,7 @@ def test_namespace_lifecycle_is_not_turned_off(apiserver: ApiServer) -> None:
 
     Without it objects are made in namespaces that are going away, and the system's namespaces can be deleted.
 
-    Fix: remove ``NamespaceLifecycle`` from ``--disable-admission-plugins``.
+    Fix: remove ``NamespaceLifecycle`` from ``--disable-admission-plugins``, and ``--admission-control``.
     """
     assert _is_left_on(apiserver, "NamespaceLifecycle")
 
@@ -157,6 +173,6 @@ def test_validating_webhooks_are_not_turned_off(apiserver: ApiServer) -> None:
 
     Policy engines work through them; without them their policies are not enforced.
 
-    Fix: remove ``ValidatingAdmissionWebhook`` from ``--disable-admission-plugins``.
+    Fix: remove ``ValidatingAdmissionWebhook`` from ``--disable-admission-plugins``, and ``--admission-control``.
     """
     assert _is_left_on(apiserver, "ValidatingAdmissionWebhook")

@@ -7,6 +7,9 @@ from .settings import audit_log_rotates
 MAX_AGE = parameter("audit.log_max_age", int, unit="d", meaning="Least age at which audit log files may be removed.")
 MAX_BACKUPS = parameter("audit.log_max_backups", int, meaning="Least number of old audit log files kept.")
 MAX_SIZE = parameter("audit.log_max_size", int, unit="MB", meaning="Least size at which the audit log is rotated.")
+_DEFAULT_SIZE = 100
+"""The size in MB at which the log is rotated where 0 is asked for."""
+_UNSET = "The flag has to be set: unset is the same as 0 to the server, but nobody decided it."
 
 
 @requirement(
@@ -47,9 +50,10 @@ def test_apiserver_writes_an_audit_log(apiserver: ApiServer) -> None:
 @requirement(
     "AUD-103",
     severity="medium",
-    expected="at least the profile's audit.log_max_age, in days",
+    expected="at least the profile's audit.log_max_age, in days, or 0 for no limit",
     controls=["nist-800-53r5:au-11", "cis-kubernetes-2.0.1:1.2.17", "stig-kubernetes:V-242464", "pci-dss-4.0.1:10.5.1"],
     uses=[MAX_AGE],
+    limitations=_UNSET,
 )
 def test_audit_log_is_kept_long_enough(apiserver: ApiServer, policy: Policy) -> None:
     """Audit log files are kept for as many days as the profile asks.
@@ -64,9 +68,10 @@ def test_audit_log_is_kept_long_enough(apiserver: ApiServer, policy: Policy) -> 
 @requirement(
     "AUD-104",
     severity="medium",
-    expected="at least the profile's audit.log_max_backups",
+    expected="at least the profile's audit.log_max_backups, or 0 for no limit",
     controls=["nist-800-53r5:au-4", "nist-800-53r5:au-11", "cis-kubernetes-2.0.1:1.2.18", "stig-kubernetes:V-242463"],
     uses=[MAX_BACKUPS],
+    limitations=_UNSET,
 )
 def test_audit_log_keeps_enough_files(apiserver: ApiServer, policy: Policy) -> None:
     """As many old audit log files are kept as the profile asks.
@@ -81,9 +86,10 @@ def test_audit_log_keeps_enough_files(apiserver: ApiServer, policy: Policy) -> N
 @requirement(
     "AUD-105",
     severity="medium",
-    expected="at least the profile's audit.log_max_size, in MB",
+    expected="at least the profile's audit.log_max_size, in MB (0 is 100)",
     controls=["nist-800-53r5:au-4", "cis-kubernetes-2.0.1:1.2.19", "stig-kubernetes:V-242462"],
     uses=[MAX_SIZE],
+    limitations=_UNSET,
 )
 def test_audit_log_files_are_large_enough(apiserver: ApiServer, policy: Policy) -> None:
     """Audit log files are rotated at the size that the profile asks, or above.
@@ -92,4 +98,4 @@ def test_audit_log_files_are_large_enough(apiserver: ApiServer, policy: Policy) 
 
     Fix: set ``--audit-log-maxsize`` to 100 or more.
     """
-    assert audit_log_rotates(apiserver, "audit-log-maxsize", policy[MAX_SIZE])
+    assert audit_log_rotates(apiserver, "audit-log-maxsize", policy[MAX_SIZE], zero=_DEFAULT_SIZE)

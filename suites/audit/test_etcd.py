@@ -4,6 +4,8 @@ from preaudit import Etcd, Policy, requirement
 
 from .settings import TLS_MINIMUM, at_least
 
+_TLS = ("https://", "unixs://")
+
 
 @requirement(
     "AUD-401",
@@ -152,12 +154,13 @@ def test_etcd_listens_with_tls_only(etcd: Etcd) -> None:
 
     By default it listens without; a certificate alone does not change that.
 
-    Fix: write every URL of ``--listen-client-urls`` and ``--listen-peer-urls`` with https.
+    Fix: write https in every URL of ``--listen-client-urls``, ``--listen-client-http-urls`` and ``--listen-peer-urls``.
     """
     for flag in ("listen-client-urls", "listen-peer-urls"):
         urls = etcd.listed(flag)
         assert urls
-        assert all(url.startswith(("https://", "unixs://")) for url in urls)
+        assert all(url.startswith(_TLS) for url in urls)
+    assert all(url.startswith(_TLS) for url in etcd.listed("listen-client-http-urls"))
 
 
 @requirement(

@@ -1,6 +1,9 @@
 """Identity: what a pod may say it is, and the secrets that it is handed."""
 
-from preaudit import BINDINGS, Container, Pod, requirement
+from preaudit import BINDINGS, Container, Lens, Pod, requirement
+
+_OF_THE_API = "kubernetes.default.svc"
+"""Part of the audiences by which API servers are called; they take a token without any as well."""
 
 
 @requirement(
@@ -9,7 +12,9 @@ from preaudit import BINDINGS, Container, Pod, requirement
     expected="no mounted token, or a service account that is bound to a role",
     controls=["nist-800-53r5:ac-6", "cis-kubernetes-2.0.1:5.1.6"],
     reads=["serviceaccounts", *BINDINGS],
-    limitations="A bound service account shows that somebody meant the pod to use the API, not that it does.",
+    limitations="A bound service account shows that somebody meant the pod to use the API, not that it does. It counts "
+    "as bound by its name, its user name or a group of service accounts, not by what every authenticated user may. A "
+    "projected token for another audience than the API server's is taken for another service's.",
     where=lambda pod: not pod.is_static,
     population="every workload's pods but the nodes' static ones, which have no service account",
 )
@@ -18,17 +23,31 @@ def test_pod_mounts_no_token_without_need(pod: Pod) -> None:
 
     A token that nobody needs is a credential that an intruder finds in every container.
 
-    Fix: set ``automountServiceAccountToken: false`` on the pod or on its service account.
+    Fix: set ``automountServiceAccountToken: false`` on the pod or on its service account, and remove projected volumes
+    with a ``serviceAccountToken``.
     """
+    name = pod.read("serviceAccountName", default="") or "default"
     on_pod = pod.read("automountServiceAccountToken")
-    if on_pod is False:
-        return
-    name = pod.read("serviceAccountName", default="default")
-    if on_pod is None:
-        accounts = [one for one in pod.related("serviceaccounts") if one.read("metadata.name") == name]
-        if any(one.read("automountServiceAccountToken") is False for one in accounts):
-            return
-    assert pod.account_is_bound(name), f"the token of service account {name} is mounted, and no role is bound to it"
+    if on_pod or _projects_token(pod) or (on_pod is None and _mounts_token(pod, name)):
+        assert pod.account_is_bound(name), f"the token of service account {name} is mounted, and no role is bound to it"
+
+
+def _mounts_token(pod: Pod, account: str) -> bool:
+    """Whether an account's token is mounted where the pod does not say."""
+    accounts = [one for one in pod.related("serviceaccounts") if one.read("metadata.name") == account]
+    return not any(one.read("automountServiceAccountToken") is False for one in accounts)
+
+
+def _projects_token(pod: Pod) -> bool:
+    """Whether a volume holds a token that the API server takes, whatever was said about mounting one."""
+    return any(_is_token(source) for volume in pod.each("volumes") for source in volume.each("projected.sources"))
+
+
+def _is_token(source: Lens) -> bool:
+    if source.read("serviceAccountToken") is None:
+        return False
+    audience = source.read("serviceAccountToken.audience", default="")
+    return not audience or _OF_THE_API in str(audience)
 
 
 @requirement(

@@ -1,11 +1,13 @@
 """Operation: what keeps a workload from hurting itself and its neighbours."""
 
-from preaudit import Container, Workload, requirement
+from preaudit import Container, Workload, requirement, selects
 
-from .label_selectors import matches
-
-_BATCH = ("Job", "CronJob")
 _REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
+
+
+def _is_batch(container: Container) -> bool:
+    """A Job or CronJob that was collected runs it: any pod may name an owner of another group that is called so."""
+    return container.ref.kind in {"Job", "CronJob"} and not container.ref.unverified
 
 
 @requirement(
@@ -13,6 +15,8 @@ _REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController
     severity="medium",
     expected="true",
     controls=["nist-800-53r5:cm-7", "nist-800-53r5:ac-6"],
+    where=lambda container: container.pod.read("os.name") != "windows",
+    population="every container of every workload that is not for Windows, where the API refuses the field",
 )
 def test_container_has_a_read_only_root(container: Container) -> None:
     """Containers cannot write to their own root file system.
@@ -37,13 +41,25 @@ def test_container_bounds_its_resources(container: Container) -> None:
 
     Without requests the scheduler overloads nodes, without limits one container starves its neighbours.
 
-    Fix: set ``resources.requests`` and ``resources.limits`` for cpu and memory.
+    Fix: set ``resources.requests`` and ``resources.limits`` for cpu and memory, on the container or (Kubernetes 1.34)
+    on the pod.
     """
     for resource in ("cpu", "memory"):
-        limit = container.key("resources.limits", resource)
+        limit = _bound(container, "limits", resource)
         # The API server takes the limit for the request where none is given.
-        assert container.key("resources.requests", resource, default=limit) is not None
-        assert container.key("resources.limits", resource) is not None
+        request = _bound(container, "requests", resource) if limit is None else limit
+        assert request is not None, _unbounded("requests", resource)
+        assert limit is not None, _unbounded("limits", resource)
+
+
+def _bound(container: Container, kind: str, resource: str) -> object:
+    """A request or limit of the container, or else of the pod as a whole."""
+    own = container.key(f"resources.{kind}", resource)
+    return container.pod.key(f"resources.{kind}", resource) if own is None else own
+
+
+def _unbounded(kind: str, resource: str) -> str:
+    return f"resources.{kind}[{resource}] is set neither on the container nor on the pod"
 
 
 @requirement(
@@ -51,7 +67,7 @@ def test_container_bounds_its_resources(container: Container) -> None:
     severity="low",
     expected="a readiness probe and a liveness probe",
     controls=["nist-800-53r5:si-6", "nist-800-53r5:cm-6"],
-    where=lambda container: container.is_ordinary and container.ref.kind not in _BATCH,
+    where=lambda container: container.is_ordinary and not _is_batch(container),
     population="every ordinary container of every workload that serves (Jobs and CronJobs do not)",
 )
 def test_container_can_be_probed(container: Container) -> None:
@@ -99,6 +115,6 @@ def test_replicated_workload_has_a_disruption_budget(workload: Workload) -> None
     """
     workload.read("spec.replicas")
     budgets = workload.related("poddisruptionbudgets.policy")
-    selecting = [one for one in budgets if matches(one.read("spec.selector"), workload.labels)]
+    selecting = [one for one in budgets if selects(one.read("spec.selector"), workload.labels)]
     name = f"{workload.kind} {workload.ref.name}"
     assert selecting, f"none of {len(budgets)} PodDisruptionBudgets selects the pods of {name}"

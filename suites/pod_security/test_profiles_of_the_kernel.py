@@ -26,7 +26,7 @@ def test_pod_is_confined_by_apparmor(pod: Pod) -> None:
     for part in (pod, *pod.containers):
         if part.read("securityContext.appArmorProfile") is not None:
             assert part.read("securityContext.appArmorProfile.type") in CONFINED
-    for value in pod.annotations(APPARMOR).values():
+    for _, value in pod.annotations(APPARMOR):
         assert value in ("", "runtime/default") or str(value).startswith("localhost/")
 
 

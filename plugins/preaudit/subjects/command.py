@@ -10,6 +10,36 @@ from preaudit.snapshot import REDACTED
 _LAUNCHERS = frozenset({"go-runner", "kube-log-runner"})
 """Programs that start another one unchanged; they stand before it, with flags of their own."""
 
+_SWITCHES = """
+    add-dir-header aggregator-reject-forwarding-redirect allocate-node-cidrs allow-privileged
+    allow-untagged-cloud alsologtostderr anonymous-auth audit-log-batch-throttle-enable audit-log-compress
+    audit-log-truncate-enabled audit-webhook-batch-throttle-enable audit-webhook-truncate-enabled
+    authentication-skip-lookup authentication-tolerate-lookup-failure configure-cloud-routes
+    contention-profiling disable-attach-detach-reconcile-sync disable-force-detach-on-timeout
+    disable-http2-serving emulation-forward-compatible enable-aggregator-routing enable-bootstrap-token-auth
+    enable-dynamic-provisioning enable-garbage-collector enable-hostpath-provisioner enable-leader-migration
+    enable-logs-handler enable-priority-and-fairness encryption-provider-config-automatic-reload help
+    leader-elect log-json-split-stream log-text-split-stream logtostderr one-output permit-address-sharing
+    permit-port-sharing profiling runtime-config-emulation-forward-compatible
+    service-account-extend-token-expiration service-account-lookup shutdown-send-retry-after skip-headers
+    skip-log-headers use-service-account-credentials version watch-cache
+    auto-tls client-cert-auth debug discovery-insecure-skip-tls-verify discovery-insecure-transport
+    enable-distributed-tracing enable-grpc-gateway enable-log-rotation enable-pprof enable-v2
+    experimental-compact-hash-check-enabled experimental-enable-distributed-tracing
+    experimental-enable-grpc-logging experimental-enable-lease-checkpoint
+    experimental-enable-lease-checkpoint-persist experimental-initial-corrupt-check experimental-memory-mlock
+    experimental-peer-skip-client-san-verification experimental-serializable-ordering
+    experimental-stop-grpc-service-on-defrag experimental-txn-mode-write-with-shared-buffer force-new-cluster
+    initial-election-tick-advance memory-mlock peer-auto-tls peer-client-cert-auth
+    peer-skip-client-san-verification pre-vote socket-reuse-address socket-reuse-port strict-reconfig-check
+    unsafe-no-fsync
+"""
+SWITCHES = frozenset(_SWITCHES.split())
+"""Flags that take no word after them: those of Kubernetes 1.35's components, then etcd 3.6's.
+
+Every other flag takes the next word, whatever it is. One that is not known here may be either.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -58,9 +88,14 @@ def parse(elements: Any, program: str) -> CommandLine:
         line.hidden = f"{program} is not started directly, so its flags are not seen"
         return line
     rest = elements[start:]
-    index = 0
-    while index < len(rest) and not line.hidden and rest[index] != "--":
-        index += _take(line, rest, index)
+    index, doubtful = 0, False
+    while index < len(rest) and not line.hidden:
+        if rest[index] == "--":
+            if doubtful:
+                line.hidden = "whether the flags end at -- cannot be told: it may be the value of the flag before it"
+            break
+        taken, doubtful = _take(line, rest, index, doubtful=doubtful)
+        index += taken
     return line
 
 
@@ -77,8 +112,15 @@ def _start(elements: list[Any], program: str) -> int | None:
     return None
 
 
-def _take(line: CommandLine, rest: list[Any], index: int) -> int:
-    """Add the flag at `index` and tell how many elements it took."""
+def _take(line: CommandLine, rest: list[Any], index: int, *, doubtful: bool) -> tuple[int, bool]:
+    """Add the flag at `index`, and tell how many elements it took and whether it may have taken the next one as well.
+
+    Args:
+        line: where to add it.
+        rest: the elements after the program.
+        index: where the flag stands.
+        doubtful: it may be the value of the flag before it.
+    """
     element = rest[index]
     if not isinstance(element, str):
         flag = _marked_flag(element)
@@ -86,26 +128,39 @@ def _take(line: CommandLine, rest: list[Any], index: int) -> int:
             line.hidden = "an element of the command was redacted"
         else:
             line.flags.setdefault(flag, []).append(Given(None, hidden="its value was redacted"))
-        return 1
+        return 1, False
     if not element.startswith("-") or element == "-":
         if "$(" in element:
             line.hidden = "an element of the command comes from an environment variable"
-        return 1  # a word of its own; these programs take none
+        return 1, False  # a word of its own; these programs take none
     name, equals, value = element.partition("=")
     if "$(" in name:
         line.hidden = "an element of the command comes from an environment variable"
-        return 1
-    given, taken = Given(value) if equals else Given(None), 1
-    if not equals and index + 1 < len(rest):
-        following = rest[index + 1]
-        if isinstance(following, str) and not following.startswith("-"):
-            given, taken = Given(following, separate=True), 2
-        elif isinstance(following, dict) and _marked_flag(following) in {None, _name(name)}:
-            given, taken = Given(None, hidden="its value was redacted"), 2
+        return 1, False
+    given, taken, unsure = (Given(value), 1, False) if equals else _bare(line, _name(name), rest[index + 1 : index + 2])
     if given.value is not None and "$(" in given.value:
         given = Given(None, hidden="its value comes from an environment variable")
+    if doubtful:
+        given = Given(None, hidden="whether it is a flag or the value of the one before it cannot be told")
     line.flags.setdefault(_name(name), []).append(given)
-    return taken
+    return taken, unsure
+
+
+def _bare(line: CommandLine, name: str, following: list[Any]) -> tuple[Given, int, bool]:
+    """A flag without ``=``, by the element after it (none at the end), and the same as `_take` tells."""
+    element = following[0] if following else ""
+    if isinstance(element, dict):
+        # Only a value without the name of a flag of its own, or with this one's, is this one's.
+        if _marked_flag(element) in {None, name}:
+            return Given(None, hidden="its value was redacted"), 2, False
+    elif isinstance(element, str) and element.startswith("$("):
+        line.hidden = "an element of the command comes from an environment variable"
+        return Given(None), 1, False
+    elif isinstance(element, str) and following and (element == "-" or not element.startswith("-")):
+        return Given(element, separate=True), 2, False
+    if not following or name in SWITCHES:
+        return Given(None), 1, False
+    return Given(None, hidden="whether the word after it is its value cannot be told"), 1, True
 
 
 def _name(flag: str) -> str:

@@ -312,12 +312,19 @@ def _is_mirror(pod: dict[str, Any]) -> bool:
 
 
 def _container(pod: dict[str, Any], program: str) -> dict[str, Any] | None:
-    """The one container of the pod that runs the program; None where there is none, or more than one."""
-    listed = pod["spec"].get("containers")
-    containers = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    running = [one for one in containers if _runs(one, program)]
-    named = running or [one for one in containers if one.get("name") == program]
-    return named[0] if len(named) == 1 else None
+    """The one container of the pod that runs the program; None where there is none, or more than one may.
+
+    One that is named like the program and starts something else (a shell) may run it as well.
+    """
+    spec = pod["spec"]
+    containers, early = spec.get("containers"), spec.get("initContainers") or []
+    if not isinstance(containers, list) or not isinstance(early, list):
+        return None
+    if not all(isinstance(one, dict) and REDACTED not in one for one in (*containers, *early)):
+        return None
+    found = [one for one in containers if _runs(one, program) or one.get("name") == program]
+    hidden = any(one.get("name") == program for one in early)
+    return found[0] if len(found) == 1 and not hidden else None
 
 
 def _runs(container: dict[str, Any], program: str) -> bool:

@@ -51,7 +51,7 @@ class Estate:
 
     def forget(self) -> None:
         """Let go of everything that was decoded; it is read again where it is asked for again."""
-        for name in ("owners", "forms", "_bound"):
+        for name in ("owners", "forms"):
             self.__dict__.pop(name, None)
         self._by_namespace.clear()
         self._pods_of.clear()
@@ -129,34 +129,6 @@ class Estate:
                  f"{known.kind}/{one['metadata'].get('name', '')}", log)
             for one in found
         ]  # fmt: skip
-
-    @cached_property
-    def _bound(self) -> frozenset[tuple[str, str]]:
-        """Namespace and name of every service account that a binding names, in any namespace that was seen."""
-        return frozenset(
-            (str(one.get("namespace", "")), str(one.get("name", "")))
-            for source in BINDINGS
-            for binding in self.objects(source)
-            for one in binding.get("subjects") or ()
-            if isinstance(one, dict) and one.get("kind") == "ServiceAccount"
-        )
-
-    def is_bound(self, namespace: str, account: str, log: ReadLog) -> bool:
-        """Whether some binding names a service account; logged. One that was seen proves it, wherever it is.
-
-        Raises:
-            NotObservable: none was seen, and the bindings were not all seen.
-        """
-        bound = (namespace, account) in self._bound
-        what = f"bindings of ServiceAccount {namespace}/{account}"
-        log.entries.append((what, what, "some" if bound else "none"))
-        for source in () if bound else BINDINGS:
-            coverage = self.snapshot.coverage(source)
-            if coverage.given:
-                log.given = True
-            elif not coverage.complete:
-                raise NotObservable(source, coverage.told)
-        return bound
 
     @cached_property
     def namespaces(self) -> tuple[str, ...]:

@@ -33,8 +33,8 @@ class Form:
         ref: the workload, as a record names it.
         source: "pods" where live pods have it, "template" where the workload's template does.
         pods: number of live pods that share it.
-        spec: the pod spec in normal form, shared between forms; read only.
-        annotations: the judged annotations.
+        spec: the pod spec in normal form, shared between forms; read only. None where it cannot be read.
+        annotations: the judged annotations; None where they cannot be read.
         digest: sha256 over both.
         path: where the spec stands in the workload's object.
         note: where the template differs from the pods that run.
@@ -45,8 +45,8 @@ class Form:
     ref: Subject
     source: str
     pods: int
-    spec: dict[str, Any]
-    annotations: dict[str, Any]
+    spec: dict[str, Any] | None
+    annotations: dict[str, Any] | None
     labels: dict[str, Any]
     digest: str
     path: str
@@ -56,8 +56,8 @@ class Form:
     parts: tuple[Part, ...] = field(default=())
 
 
-def template_of(controller: Stored) -> tuple[dict[str, Any], str]:
-    """A controller's pod template and its path; the template is empty where there is none."""
+def template_of(controller: Stored) -> tuple[dict[str, Any] | None, str]:
+    """A controller's pod template, None where it has none that can be read, and its path."""
     spec, path = controller.spec_value(), "spec.template"
     if controller.kind == "CronJob":
         job = spec.get("jobTemplate")
@@ -65,7 +65,7 @@ def template_of(controller: Stored) -> tuple[dict[str, Any], str]:
         spec = inner if isinstance(inner, dict) else {}
         path = "spec.jobTemplate.spec.template"
     template = spec.get("template")
-    return (template if isinstance(template, dict) else {}), path
+    return (template if isinstance(template, dict) else None), path
 
 
 def current_revision_lives(controller: Stored) -> bool | None:
@@ -85,28 +85,27 @@ def current_revision_lives(controller: Stored) -> bool | None:
 
 
 class Forms:
-    """All forms of a snapshot, by namespace; identical specs share one object."""
+    """All forms of a snapshot, by namespace and by controller; identical specs share one object."""
 
     def __init__(self, snapshot: Snapshot, owners: Owners) -> None:
-        self._shared: dict[str, dict[str, Any]] = {}
+        self._shared: dict[str, dict[str, Any] | None] = {}
         self._parts: dict[tuple[str, str], tuple[Part, ...]] = {}
         self.by_namespace: dict[str, list[Form]] = defaultdict(list)
-        live = self._live(snapshot, owners)
-        for form_group in live.values():
-            for form in form_group:
-                self.by_namespace[form.ref.namespace].append(form)
-        self._templates(owners, live)
-        for forms in self.by_namespace.values():
+        self.by_controller: dict[int, list[Form]] = defaultdict(list)
+        """The forms of the pods below a collected controller, and of its template, by the controller's `id`."""
+        self._live(snapshot, owners)
+        self._templates(owners)
+        for forms in (*self.by_namespace.values(), *self.by_controller.values()):
             forms.sort(key=lambda form: (form.ref.kind, form.ref.name, form.ref.api_version, form.source, form.digest))
 
-    def _live(self, snapshot: Snapshot, owners: Owners) -> dict[tuple[str, str, str], list[Form]]:
+    def _live(self, snapshot: Snapshot, owners: Owners) -> None:
         counted: dict[tuple[Any, ...], list[Any]] = {}
         digests = podspec.Digests()
         for pod in stored_objects(snapshot, "pods"):
             if pod.phase in _FINISHED:
                 continue
             owner = owners.top(pod)
-            spec = podspec.normalise(pod.spec_value(), pod.metadata.name)
+            spec = podspec.normalise(pod.pod_spec(), pod.metadata.name)
             annotations = podspec.judged_annotations(pod.metadata.annotations)
             digest = digests(spec, annotations)
             ref = owner.ref
@@ -114,57 +113,56 @@ class Forms:
             known = counted.get(key)
             if known is None:
                 spec = self._shared.setdefault(digest, spec)
-                counted[key] = [1, owner, pod.metadata, spec, annotations]
-            else:
-                known[0] += 1
-        live: dict[tuple[str, str, str], list[Form]] = defaultdict(list)
-        for (kind, _, namespace, name, _, digest), (pods, owner, metadata, spec, annotations) in counted.items():
+                known = counted[key] = [0, owner, pod.metadata, spec, annotations, {}]
+            known[0] += 1
+            known[5] |= {id(controller): controller for controller in owner.chain}
+        for (*_, digest), (pods, owner, metadata, spec, annotations, controllers) in counted.items():
             path = _live_path(owner)
-            live[kind, namespace, name].append(
-                Form(
-                    ref=owner.ref, source="pods", pods=pods, spec=spec, annotations=annotations,
-                    labels=metadata.labels or {}, digest=digest, path=path, note=_differs(owner.controller, spec),
-                    static=_is_mirror(metadata), owned=owner.ref.kind != "Pod",
-                    parts=self._containers(digest, path, spec),
-                )
+            form = Form(
+                ref=owner.ref, source="pods", pods=pods, spec=spec, annotations=annotations,
+                labels=metadata.labels or {}, digest=digest, path=path, note=_differs(owner.controller, spec),
+                static=_is_mirror(metadata), owned=owner.ref.kind != "Pod",
+                parts=self._containers(digest, path, spec),
             )  # fmt: skip
-        return live
+            self.by_namespace[form.ref.namespace].append(form)
+            for controller in controllers:
+                self.by_controller[controller].append(form)
 
-    def _templates(self, owners: Owners, live: dict[tuple[str, str, str], list[Form]]) -> None:
+    def _templates(self, owners: Owners) -> None:
         for controller in owners.controllers:
-            top = owners.top(controller)
-            if top.controller is not None or top.ref.unverified:
+            if owners.runs_for_another(controller):
                 continue  # an old ReplicaSet, a CronJob's Job: not a subject of its own
             ref = controller.ref
-            running = live.get((ref.kind, ref.namespace, ref.name), [])
+            running = self.by_controller[id(controller)]
             template, path = template_of(controller)
-            metadata = template.get("metadata")
-            metadata = metadata if isinstance(metadata, dict) else {}
-            inner = template.get("spec")
-            spec = podspec.normalise(inner if isinstance(inner, dict) else {})
+            spec = podspec.normalise(_spec_of(template))
             if running and _is_current(controller, spec, running):
                 continue
-            annotations = podspec.judged_annotations(metadata.get("annotations"))
+            metadata = (template or {}).get("metadata") or {}
+            labels = metadata.get("labels") if isinstance(metadata, dict) else None
+            annotations = (
+                podspec.judged_annotations(metadata.get("annotations")) if isinstance(metadata, dict) else None
+            )
             digest = podspec.digest(spec, annotations)
             spec = self._shared.setdefault(digest, spec)
-            labels = metadata.get("labels")
-            note = "no running pod has this template yet" if running else ""
-            self.by_namespace[ref.namespace].append(
-                Form(
-                    ref=ref, source="template", pods=0, spec=spec, annotations=annotations,
-                    labels=labels if isinstance(labels, dict) else {}, digest=digest, path=path + ".spec", note=note,
-                    static=False, owned=True, parts=self._containers(digest, path + ".spec", spec),
-                )
+            form = Form(
+                ref=ref, source="template", pods=0, spec=spec, annotations=annotations,
+                labels=labels if isinstance(labels, dict) else {}, digest=digest, path=path + ".spec",
+                note=_of_a_template(running, owners.top(controller).ref),
+                static=False, owned=True, parts=self._containers(digest, path + ".spec", spec),
             )  # fmt: skip
+            self.by_namespace[ref.namespace].append(form)
+            running.append(form)
 
-    def _containers(self, digest: str, path: str, spec: dict[str, Any]) -> tuple[Part, ...]:
+    def _containers(self, digest: str, path: str, spec: dict[str, Any] | None) -> tuple[Part, ...]:
         found = self._parts.get((digest, path))
         if found is None:
             found = self._parts[digest, path] = tuple(_containers(path, spec))
         return found
 
 
-def _containers(path: str, spec: dict[str, Any]) -> list[Part]:
+def _containers(path: str, spec: dict[str, Any] | None) -> list[Part]:
+    spec = spec or {}
     parts: list[Part] = []
     seen: set[str] = set()
     for role in podspec.CONTAINER_LISTS:
@@ -203,23 +201,35 @@ def _is_mirror(metadata: Any) -> bool:
     )
 
 
-def _template_spec(controller: Stored) -> dict[str, Any]:
-    inner = template_of(controller)[0].get("spec")
-    return podspec.normalise(inner if isinstance(inner, dict) else {})
+def _spec_of(template: dict[str, Any] | None) -> dict[str, Any] | None:
+    spec = template.get("spec") if template is not None else None
+    return spec if isinstance(spec, dict) else None
 
 
-def _differs(controller: Stored | None, spec: dict[str, Any]) -> str:
-    if controller is None:
+def _differs(controller: Stored | None, spec: dict[str, Any] | None) -> str:
+    if controller is None or spec is None:
         return ""
-    found = podspec.differences(_template_spec(controller), spec)
+    template = podspec.normalise(_spec_of(template_of(controller)[0]))
+    if template is None:
+        return "the template cannot be read"
+    found = podspec.differences(template, spec)
     if not found:
         return ""
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
     return f"the running pods differ from the template: {', '.join(found[:4])}{more}"
 
 
-def _is_current(controller: Stored, template: dict[str, Any], running: list[Form]) -> bool:
+def _of_a_template(running: list[Form], owner: Subject) -> str:
+    """What a reader shall know of a template: that other specs run, and by which owner's name its pods stand."""
+    notes = ["no running pod has this template yet"] if running else []
+    if owner.unverified:
+        notes.append(f"its pods are told as those of {owner.kind} {owner.name}, the owner that it names")
+    return "; ".join(notes)
+
+
+def _is_current(controller: Stored, template: dict[str, Any] | None, running: list[Form]) -> bool:
     lives = current_revision_lives(controller)
     if lives is None:
-        return any(not podspec.differences(template, form.spec) for form in running)
+        read = [form.spec for form in running if form.spec is not None]
+        return template is not None and any(not podspec.differences(template, spec) for spec in read)
     return lives

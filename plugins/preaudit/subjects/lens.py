@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from preaudit.errors import NotObservable
+from preaudit.errors import Unreadable
 from preaudit.snapshot import REDACTED
 from preaudit.subjects.fields import check_path
 
@@ -36,14 +36,17 @@ class Lens:
         path: full path of the part within its object ("spec.template.spec.containers[0]").
         shown: the path as a reader sees it ("containers[agent]").
         log: where reads are logged.
+        judged: it is a subject of its own: where it cannot be read, reading it raises, and not making the lens.
     """
 
     __slots__ = ("_path", "_schema", "_shown", "_value", "log")
 
-    def __init__(self, value: Any, schema: str, path: str, shown: str, log: ReadLog) -> None:
-        if not isinstance(value, dict):
-            raise NotObservable(path or "object", "is not a mapping")
-        self._value: dict[str, Any] = value
+    def __init__(  # noqa: PLR0913 - what a lens is
+        self, value: Any, schema: str, path: str, shown: str, log: ReadLog, *, judged: bool = False
+    ) -> None:
+        if not isinstance(value, dict) and not judged:
+            raise Unreadable(path or "object", "is not a mapping")
+        self._value: Any = value
         self._schema = schema
         self._path = path
         self._shown = shown
@@ -60,7 +63,7 @@ class Lens:
         if value is None:
             return default
         if type(value) is dict and REDACTED in value:
-            raise NotObservable(self._path + "." + path, "the value was redacted, it cannot be judged")
+            raise Unreadable(self._path + "." + path, "the value was redacted, it cannot be judged")
         return value
 
     def mark(self, path: str) -> dict[str, Any] | None:
@@ -75,7 +78,7 @@ class Lens:
         if type(value) is dict and REDACTED in value:
             noted = value[REDACTED]
             return noted if isinstance(noted, dict) else {}
-        raise NotObservable(self._path + "." + path, "the collector left no note beside this value")
+        raise Unreadable(self._path + "." + path, "the collector left no note beside this value")
 
     def each(self, path: str) -> list[Lens]:
         """A lens for each mapping of the list at `path`; none where it is not set. Logged as one read.
@@ -89,7 +92,7 @@ class Lens:
         if items is None:
             return []
         if not isinstance(items, list):
-            raise NotObservable(self._full(path), "is not a list")
+            raise Unreadable(self._full(path), "is not a list")
         full, shown = self._full(path), self._label(path)
         return [
             Lens(item, schema, f"{full}[{index}]", f"{shown}[{_name(item, index)}]", self.log)
@@ -107,11 +110,11 @@ class Lens:
         """The value of `key` in the mapping at `path` (labels, annotations: keys with dots in them); logged."""
         table = self._find(path, log=False)
         if table is not None and not isinstance(table, dict):
-            raise NotObservable(self._full(path), "is not a mapping")
+            raise Unreadable(self._full(path), "is not a mapping")
         value = None if table is None else table.get(key)
         self.log.entries.append((f"{self._full(path)}[{key}]", f"{self._label(path)}[{key}]", value))
         if type(value) is dict and REDACTED in value:
-            raise NotObservable(f"{self._full(path)}[{key}]", "the value was redacted, it cannot be judged")
+            raise Unreadable(f"{self._full(path)}[{key}]", "the value was redacted, it cannot be judged")
         return default if value is None else value
 
     def note(self, what: str, value: Any) -> None:
@@ -122,9 +125,10 @@ class Lens:
         value: Any = self._value
         for step in _steps(self._schema, path):
             if type(value) is not dict:
-                raise NotObservable(self._full(path), f"{step} cannot be read: what holds it is not a mapping")
+                missing = "missing" if value is None else "not a mapping"
+                raise Unreadable(self._full(path), f"{step} cannot be read: what holds it is {missing}")
             if REDACTED in value:
-                raise NotObservable(self._full(path), "the value was redacted, it cannot be judged")
+                raise Unreadable(self._full(path), "the value was redacted, it cannot be judged")
             value = value.get(step)
             if value is None:
                 break

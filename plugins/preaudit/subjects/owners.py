@@ -20,6 +20,8 @@ CONTROLLERS = (
 """Sources whose objects own pods, directly or through one another."""
 WORKLOAD_SOURCES = ("pods", *CONTROLLERS)
 _MAX_HOPS = 8
+_MADE = frozenset({("ReplicaSet", "Deployment"), ("Job", "CronJob")})
+"""Controllers that Kubernetes makes, and of what."""
 
 
 class Metadata(msgspec.Struct):
@@ -38,7 +40,7 @@ class Stored(msgspec.Struct):
     """An object of a snapshot with its spec left undecoded."""
 
     metadata: Metadata
-    spec: msgspec.Raw = msgspec.Raw(b"{}")
+    spec: msgspec.Raw = msgspec.Raw(b"null")
     status: msgspec.Raw = msgspec.Raw(b"{}")
     api_version: str = msgspec.field(default="", name="apiVersion")
     kind: str = ""
@@ -52,8 +54,17 @@ class Stored(msgspec.Struct):
         )
 
     def spec_value(self) -> dict[str, Any]:
-        """A fresh decoded copy of the spec."""
+        """A fresh decoded copy of the spec, empty where it is none."""
+        return _mapping(self.spec) or {}
+
+    def pod_spec(self) -> dict[str, Any] | None:
+        """A fresh decoded copy of a pod's spec; None where it is missing or no mapping."""
         return _mapping(self.spec)
+
+    def spec_read(self) -> Any:
+        """A fresh decoded copy of the spec as a lens reads it: "" where it is missing, so that reading it raises."""
+        value = msgspec.json.decode(self.spec)
+        return "" if value is None else value
 
     @property
     def phase(self) -> Any:
@@ -65,7 +76,7 @@ class Stored(msgspec.Struct):
 
     def status_value(self) -> dict[str, Any]:
         """A fresh decoded copy of the status."""
-        return _mapping(self.status)
+        return _mapping(self.status) or {}
 
 
 class _Status(msgspec.Struct):
@@ -77,9 +88,9 @@ class _Status(msgspec.Struct):
 _PHASE = msgspec.json.Decoder(_Status).decode
 
 
-def _mapping(raw: msgspec.Raw) -> dict[str, Any]:
+def _mapping(raw: msgspec.Raw) -> dict[str, Any] | None:
     value = msgspec.json.decode(raw)
-    return value if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) else None
 
 
 _DECODE = msgspec.json.Decoder(Stored).decode
@@ -104,10 +115,20 @@ def stored_objects(snapshot: Snapshot, source: str) -> Iterator[Stored]:
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """The top of an ownership chain: what the record names, and the collected object, None where it is the pod."""
+    """The top of an ownership chain.
+
+    Attributes:
+        ref: what the record names.
+        chain: the collected controllers, from the lowest to the last.
+    """
 
     ref: Subject
-    controller: Stored | None
+    chain: tuple[Stored, ...] = ()
+
+    @property
+    def controller(self) -> Stored | None:
+        """The last controller that was collected; None where there is none."""
+        return self.chain[-1] if self.chain else None
 
 
 class Owners:
@@ -133,7 +154,7 @@ class Owners:
         A reference to a kind that is never collected is kept as declared, marked unverified. Where a reference does
         not match what was collected, the climb ends below it.
         """
-        here, controller = start, None
+        here, chain = start, tuple[Stored, ...]()
         seen = {id(start)}
         for _ in range(_MAX_HOPS):
             claims = [one for one in here.metadata.owners or () if one.get("controller") is True]
@@ -143,21 +164,30 @@ class Owners:
             group = claim["apiVersion"].rpartition("/")[0]
             source = self._sources.get((group, claim["kind"]))
             if source is None:
-                return self._declared(here, claim, controller)
+                return self._declared(here, claim, chain)
             above = self._by_uid.get((source.name, here.metadata.namespace, claim["uid"]))
             if above is None or above.metadata.name != claim["name"] or id(above) in seen:
                 break
             seen.add(id(above))
-            here = controller = above
-        return Owner(here.ref, controller)
+            here, chain = above, (*chain, above)
+        return Owner(here.ref, chain)
 
     @staticmethod
-    def _declared(here: Stored, claim: dict[str, str], controller: Stored | None) -> Owner:
+    def _declared(here: Stored, claim: dict[str, str], chain: tuple[Stored, ...]) -> Owner:
         # A static pod names its node: the node runs it, but the pod is what an auditor speaks about.
         if (claim["apiVersion"], claim["kind"]) == ("v1", "Node") or not claim["name"]:
-            return Owner(here.ref, controller)
+            return Owner(here.ref, chain)
         declared = Subject(
             api_version=claim["apiVersion"], kind=claim["kind"], namespace=here.metadata.namespace,
             name=claim["name"], uid=claim["uid"], unverified=True,
         )  # fmt: skip
-        return Owner(declared, controller)
+        return Owner(declared, chain)
+
+    def runs_for_another(self, controller: Stored) -> bool:
+        """A collected controller made it from its own template: a Deployment's ReplicaSet, a CronJob's Job.
+
+        Its template is then no subject. Whatever else names an owner has a template of its own, which only that owner's
+        makers have read: it is judged, lest a reference hide it.
+        """
+        chain = self.top(controller).chain
+        return bool(chain) and (controller.kind, chain[0].kind) in _MADE

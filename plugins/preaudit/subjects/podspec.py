@@ -26,19 +26,23 @@ _ADMITTED = frozenset({
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 
 
-def judged_annotations(annotations: Any) -> dict[str, Any]:
-    """The annotations that a check may read."""
-    if not isinstance(annotations, dict):
+def judged_annotations(annotations: Any) -> dict[str, Any] | None:
+    """The annotations that a check may read; None where they cannot be read."""
+    if annotations is None:
         return {}
+    if not isinstance(annotations, dict):
+        return None
     return {key: value for key, value in annotations.items() if key.startswith(JUDGED_ANNOTATIONS)}
 
 
-def normalise(spec: dict[str, Any], pod_name: str = "") -> dict[str, Any]:
+def normalise(spec: dict[str, Any] | None, pod_name: str = "") -> dict[str, Any] | None:
     """Take out of a pod's spec, in place, what differs between the replicas of one workload.
 
     Node name, host name, subdomain, the node affinity that a DaemonSet adds, the generated names of token volumes and
-    the claim names of a StatefulSet (which end in the pod's name).
+    the claim names of a StatefulSet (which end in the pod's name). None, a spec that cannot be read, stays None.
     """
+    if spec is None:
+        return None
     for field in PER_REPLICA:
         spec.pop(field, None)
     volumes = spec.get("volumes")
@@ -92,7 +96,7 @@ def _drop_daemon_affinity(spec: dict[str, Any]) -> None:
             del holder[step]
 
 
-def digest(spec: dict[str, Any], annotations: dict[str, Any]) -> str:
+def digest(spec: dict[str, Any] | None, annotations: dict[str, Any] | None) -> str:
     """Sha256 in hex over a normalised spec and its judged annotations."""
     return hashlib.sha256(_ENCODE({"annotations": annotations, "spec": spec})).hexdigest()
 
@@ -103,7 +107,7 @@ class Digests:
     def __init__(self) -> None:
         self._known: dict[bytes, str] = {}
 
-    def __call__(self, spec: dict[str, Any], annotations: dict[str, Any]) -> str:
+    def __call__(self, spec: dict[str, Any] | None, annotations: dict[str, Any] | None) -> str:
         """The same as `digest`."""
         # In the order of its own keys, which replicas share; another order only costs another look.
         written = hashlib.sha256(msgspec.json.encode((spec, annotations))).digest()

@@ -7,9 +7,12 @@ from typing import Any
 
 import msgspec
 
+from preaudit.errors import Unreadable
+from preaudit.snapshot import REDACTED
 from preaudit.subjects.estate import Estate
 from preaudit.subjects.forms import Form, Part
 from preaudit.subjects.lens import Lens, ReadLog
+from preaudit.subjects.rbac import account_is_bound
 from preaudit.subjects.ref import Subject
 
 
@@ -23,7 +26,7 @@ class Pod(Lens):
     __slots__ = ("estate", "form")
 
     def __init__(self, estate: Estate, form: Form, log: ReadLog | None = None) -> None:
-        super().__init__(form.spec, "PodSpec", form.path, "", log or ReadLog())
+        super().__init__(form.spec, "PodSpec", form.path, "", log or ReadLog(), judged=True)
         self.estate = estate
         self.form = form
 
@@ -39,28 +42,48 @@ class Pod(Lens):
 
     @property
     def containers(self) -> list[Container]:
-        """Init, ordinary and ephemeral containers, in this order, sharing this pod's log."""
-        return [Container(self.estate, self.form, part, self.log) for part in self.form.parts]
+        """Init, ordinary and ephemeral containers, in this order, sharing this pod's log.
+
+        Those that cannot be read come last: what the others violate is found before reading them raises.
+        """
+        parts = sorted(self.form.parts, key=lambda part: not isinstance(part.value, dict))
+        return [Container(self.estate, self.form, part, self.log) for part in parts]
 
     def annotation(self, key: str) -> Any:
-        """The value of a judged annotation of the pod, None where it is not set; logged."""
-        value = self.form.annotations.get(key)
-        path = self.form.path.removesuffix("spec") + f"metadata.annotations[{key}]"
-        self.log.entries.append((path, f"metadata.annotations[{key}]", value))
+        """The value of a judged annotation of the pod, None where it is not set; logged.
+
+        Raises:
+            NotObservable: the value was redacted, or the annotations cannot be read.
+        """
+        path = self.form.path.removesuffix("spec") + "metadata.annotations"
+        value = self._judged_annotations().get(key)
+        self.log.entries.append((f"{path}[{key}]", f"metadata.annotations[{key}]", value))
+        if type(value) is dict and REDACTED in value:
+            raise Unreadable(f"{path}[{key}]", "the value was redacted, it cannot be judged")
         return value
 
-    def annotations(self, prefix: str) -> dict[str, Any]:
-        """The judged annotations whose key begins with `prefix`; each one logged."""
-        keys = sorted(key for key in self.form.annotations if key.startswith(prefix))
-        return {key: self.annotation(key) for key in keys}
+    def annotations(self, prefix: str) -> Iterator[tuple[str, Any]]:
+        """Key and value of the judged annotations whose key begins with `prefix`; each one logged.
+
+        Raises:
+            NotObservable: after those that can be read, where one was redacted; or none can be read.
+        """
+        found = self._judged_annotations()
+        keys = sorted((key for key in found if key.startswith(prefix)), key=lambda key: (type(found[key]) is dict, key))
+        yield from ((key, self.annotation(key)) for key in keys)
+
+    def _judged_annotations(self) -> dict[str, Any]:
+        if self.form.annotations is None:
+            raise Unreadable(self.form.path.removesuffix("spec") + "metadata", "the annotations cannot be read")
+        return self.form.annotations
 
     def related(self, source: str) -> list[Lens]:
         """The objects of another source in this namespace; see `Estate.related`."""
         return self.estate.related(source, self.form.ref.namespace, self.log)
 
     def account_is_bound(self, name: str) -> bool:
-        """Whether some binding gives rights to a service account of this namespace; see `Estate.is_bound`."""
-        return self.estate.is_bound(self.form.ref.namespace, name, self.log)
+        """Whether some binding gives rights to a service account of this namespace; see `rbac.account_is_bound`."""
+        return account_is_bound(self.estate, self.form.ref.namespace, name, self.log)
 
 
 class Container(Lens):
@@ -75,7 +98,7 @@ class Container(Lens):
 
     def __init__(self, estate: Estate, form: Form, part: Part, log: ReadLog | None = None) -> None:
         schema = "EphemeralContainer" if part.role == "ephemeralContainers" else "Container"
-        super().__init__(part.value, schema, part.path, part.within, log or ReadLog())
+        super().__init__(part.value, schema, part.path, part.within, log or ReadLog(), judged=True)
         self.estate = estate
         self.form = form
         self.name = part.name
@@ -114,24 +137,23 @@ class Workload(Lens):
     """A workload as a whole: the controller's object, or a pod that no controller owns.
 
     Attributes:
-        form: one of its forms (the current template where there is one).
+        form: one of its forms.
+        ref: the workload that a record names.
         kind: ``Deployment``, ``Pod``.
     """
 
-    __slots__ = ("estate", "form", "kind", "labels", "static")
+    __slots__ = ("estate", "form", "kind", "labels", "ref", "static")
 
-    def __init__(self, estate: Estate, form: Form, value: dict[str, Any], log: ReadLog | None = None) -> None:
-        super().__init__(value, form.ref.kind, "", "", log or ReadLog())
+    def __init__(
+        self, estate: Estate, form: Form, ref: Subject, value: dict[str, Any], log: ReadLog | None = None
+    ) -> None:
+        super().__init__(value, ref.kind, "", "", log or ReadLog())
         self.estate = estate
         self.form = form
-        self.kind = form.ref.kind
+        self.ref = ref
+        self.kind = ref.kind
         self.labels = form.labels
         self.static = form.static
-
-    @property
-    def ref(self) -> Subject:
-        """The workload that a record names."""
-        return self.form.ref
 
     @property
     def owned(self) -> bool:
@@ -170,22 +192,30 @@ def pods(estate: Estate, namespace: str) -> Iterator[Pod]:
 
 
 def workloads(estate: Estate, namespace: str) -> Iterator[Workload]:
-    """Every workload in a namespace, once, with the first of its forms."""
+    """Every workload in a namespace, once, with the first of its forms.
+
+    A controller below an owner of an uncollected kind is one: what keeps its replicas stands in its own object.
+    """
     yield from estate.kept("workloads", namespace, lambda: _workloads(estate, namespace))
 
 
 def _workloads(estate: Estate, namespace: str) -> Iterator[Workload]:
-    objects = {(one.kind, one.metadata.name): one for one in estate.owners.by_namespace.get(namespace, ())}
     seen: set[tuple[str, str, str]] = set()
+    for controller in estate.owners.by_namespace.get(namespace, ()):
+        ref = controller.ref
+        key = (ref.api_version, ref.kind, ref.name)
+        if key in seen or estate.owners.runs_for_another(controller):
+            continue
+        seen.add(key)
+        value: dict[str, Any] = {"metadata": {"name": ref.name, "namespace": namespace}}
+        value |= {"spec": controller.spec_read(), "status": controller.status_value()}
+        yield Workload(estate, estate.forms.by_controller[id(controller)][0], ref, value)
     for form in estate.forms.by_namespace.get(namespace, ()):
         key = (form.ref.api_version, form.ref.kind, form.ref.name)
         if key in seen:
             continue
         seen.add(key)
-        controller = objects.get((form.ref.kind, form.ref.name))
-        value: dict[str, Any] = {"metadata": {"name": form.ref.name, "namespace": namespace}}
-        if controller is not None:
-            value |= {"spec": controller.spec_value(), "status": controller.status_value()}
-        elif not form.owned:
+        value = {"metadata": {"name": form.ref.name, "namespace": namespace}}
+        if not form.owned:
             value["spec"] = form.spec
-        yield Workload(estate, form, value)
+        yield Workload(estate, form, form.ref, value)

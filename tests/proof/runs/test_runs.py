@@ -190,6 +190,17 @@ def test_files_are_judged_and_what_they_cannot_tell_is_left_out(tmp_path, privil
     assert any("Odd" in one for one in told["snapshot"]["notes"])
 
 
+def test_a_patch_without_a_pod_template_is_unknown_and_not_left_out(tmp_path):
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/patch.yaml").write_text(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {replicas: 3}\n"
+    )
+    run = ("run", "--profile", "bank", "--select", "POD-101,POD-102", "--manifests", "base", "--out", "pack")
+    preaudit(*run, cwd=tmp_path, code=6)
+    found = [(one["requirement"], one["verdict"], one["subject"]["name"]) for one in records(tmp_path / "pack")]
+    assert sorted(found) == [("POD-101", "unknown", "web"), ("POD-102", "unknown", "web")]
+
+
 def test_a_failing_test_of_the_users_own_keeps_pytests_exit(snapshot, tmp_path, good):
     (tmp_path / "test_mine.py").write_text("def test_mine():\n    assert False\n")
     run = ("run", "--select", "POD-101", "--snapshot", snapshot(good), "--out", "pack", "test_mine.py")
