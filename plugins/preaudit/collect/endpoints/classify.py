@@ -94,10 +94,13 @@ def classify(open_: Open, port: int, *, server_name: str = "", hint: str = "", s
 
 
 def _plain_beside_tls(open_: Open, server_name: str) -> Fact:
-    """Whether a port that answers with TLS serves plain HTTP as well, as ports do that tell the two apart.
+    """Whether a port that answers with TLS serves plain HTTP as well, as ports do that tell the two apart."""
+    found = _asked_plainly(open_, server_name)
+    return found if found.value is not None else _asked_plainly(open_, server_name)
 
-    That a plain request ends the connection is believed the second time, and where TLS is answered after it.
-    """
+
+def _asked_plainly(open_: Open, server_name: str) -> Fact:
+    """What a plain request brings; that it ends the connection counts the second time, where TLS is answered then."""
     ask = Ask("/", question_ask().host)  # what is wrong with it stands in the text, which HEAD would not bring
     answer = said_back(open_, ask.encoded())
     if answer == ENDED:
@@ -108,15 +111,14 @@ def _plain_beside_tls(open_: Open, server_name: str) -> Fact:
         return Fact(None, "what it does with a plain request is not clear")
     if answer in {ALERT, ENDED}:
         return Fact(False, "it answers with TLS, and ends who asks without")  # noqa: FBT003 - a value
-    deadline = time.monotonic() + ANSWER_SECONDS
     try:
-        connection = open_(deadline)
+        connection = open_(time.monotonic() + ANSWER_SECONDS)
     except Stopped:
         raise
     except Broken as error:
         return Fact(None, f"a plain request: {error}")
     try:
-        page, raw = fetch(connection, ask, deadline)
+        page, raw = fetch(connection, ask, time.monotonic() + ANSWER_SECONDS)
     finally:
         connection.close()
     if wants_tls(page, raw) or page.location.startswith("https:"):

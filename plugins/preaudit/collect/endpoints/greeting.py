@@ -39,13 +39,14 @@ def said_back(open_: Open, words: bytes) -> bytes:
     Raises:
         Stopped: the run is being ended.
     """
-    deadline = time.monotonic() + ANSWER_SECONDS
     try:
-        connection = open_(deadline)
+        connection = open_(time.monotonic() + ANSWER_SECONDS)
     except Stopped:
         raise
     except Broken:
         return b""
+    # The wait for a place at the host's gate is ours, and is over now.
+    deadline = time.monotonic() + ANSWER_SECONDS
     try:
         connection.send(words, deadline)
         return connection.receive(1, deadline) or ENDED
