@@ -28,7 +28,7 @@ ALLOWED = {
     "th_close", "td_open", "td_close",
 }  # fmt: skip
 INLINE = {"text", "code_inline", "softbreak", "strong_open", "strong_close"}
-TURNED_INTO_SOMETHING = re.compile(r"[@<>&#~$!\\\[\]{}_`^%:]|https?|www\.|\b[A-Z]+-\d|\b[0-9a-f]{7,}\b(?<!\d{7})")
+TURNED_INTO_SOMETHING = re.compile(r"[@<>&#~$!\\\[\]{}_`^%:]|www\.|\b[A-Z]+-\d|\b[0-9a-f]{7,}\b(?<!\d{7})")
 
 
 def markdown_of(found, **given_):
