@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 import preaudit
@@ -148,7 +149,7 @@ def _pytest(arguments: Sequence[str]) -> int:
 
     # What failed last time is remembered only for those who ask for it: nothing else is written beside the pack.
     cached = any(one.partition("=")[0] in _CACHED for one in arguments)
-    cache = [] if cached else ["-p", "no:cacheprovider"]
+    cache = ["-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"] if cached else ["-p", "no:cacheprovider"]
     flags = ["-p", "preaudit.plugin", "-qq", *cache, "--" + QUIET.replace("_", "-")]
     return int(pytest.main([*flags, *arguments]))
 

@@ -220,15 +220,9 @@ def lines_of_many_pods(count):
         }, separators=(",", ":")).encode()  # fmt: skip
 
 
-def test_the_scan_is_fast(tmp_path, capsys):
+def test_a_large_pack_is_scanned_to_its_end(tmp_path):
     lines = list(lines_of_many_pods(20_000))
-    (tmp_path / "records.jsonl").write_bytes(b"\n".join(lines))
-    best = 0.0
-    for _ in range(3):
-        begin = time.perf_counter()
-        leaks = scan(tmp_path)
-        best = max(best, leaks.scanned / (time.perf_counter() - begin) / 1e6)
-    assert leaks.fatal == ()
-    with capsys.disabled():
-        print(f"\nleak scan: {best:.0f} MB/s over {leaks.scanned / 1e6:.0f} MB of records that share no name")
-    assert best > 20  # the aim is 60 MB/s on a quiet machine; this one may be busy
+    (tmp_path / "records.jsonl").write_bytes(b"\n".join([*lines, b'{"reason":"-----BEGIN RSA PRIVATE KEY-----"}']))
+    leaks = scan(tmp_path)
+    assert leaks.scanned == (tmp_path / "records.jsonl").stat().st_size
+    assert [(one.file, one.line) for one in leaks.fatal] == [("records.jsonl", 20_001)]

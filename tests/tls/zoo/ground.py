@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.tls.zoo.pki import Identity
 
 HOST = "127.0.0.1"
-READY_SECONDS = 20.0
+READY_SECONDS = 90.0
 # Below the ephemeral range: no outgoing connection takes a port between its choice and the server's start.
 PORTS = range(20000, 32000)
 
