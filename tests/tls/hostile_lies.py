@@ -45,9 +45,10 @@ def lying_certificate_lengths(connection: socket.socket, _: threading.Event) -> 
 
 
 def garbage_key_exchange(connection: socket.socket, _: threading.Event) -> None:
-    """A good ServerHello and Certificate, then a ServerKeyExchange of noise."""
+    """A good ServerHello and Certificate, then a ServerKeyExchange of noise, whose first byte is no type of a curve."""
     offered = started(connection)
-    connection.sendall(record(HANDSHAKE, TLS12, picking(offered) + hello.certificates(os.urandom(700)) + message(12, os.urandom(300)) + hello.DONE))
+    noise = b"\0" + os.urandom(299)  # one in a hundred would otherwise begin as a good one does
+    connection.sendall(record(HANDSHAKE, TLS12, picking(offered) + hello.certificates(os.urandom(700)) + message(12, noise) + hello.DONE))
 
 
 def empty_certificate(connection: socket.socket, _: threading.Event) -> None:
