@@ -16,6 +16,10 @@ DEMO = "preaudit_demo"
 READ_WORDS = ("secrets-metadata",)
 
 
+_JOINED = frozenset({"select", "exclude", "allow"})
+"""Lists of which every one counts; of active groups the last one does, so that nothing is done that it does not name."""
+
+
 class _Joined(argparse.Action):
     """A list whose words may also come one by one: the last of them would otherwise silently stand for all."""
 
@@ -50,7 +54,7 @@ class Option:
         """Keywords for ``add_argument``."""
         if self.flag:
             return {"dest": self.dest, "action": "store_true", "default": False, "help": self.help}
-        action: Any = "append" if self.repeat else _Joined if "[,...]" in self.metavar else "store"
+        action: Any = "append" if self.repeat else _Joined if self.name in _JOINED else "store"
         return {"dest": self.dest, "action": action, "default": None, "metavar": self.metavar, "help": self.help}
 
 
