@@ -17,7 +17,7 @@ READ_WORDS = ("secrets-metadata",)
 
 
 _JOINED = frozenset({"select", "exclude", "allow"})
-"""Lists of which every one counts; of active groups the last one does, so that nothing is done that it does not name."""
+"""Lists of which each counts; of active groups the last one does, so that nothing is done that it does not name."""
 
 
 class _Joined(argparse.Action):
