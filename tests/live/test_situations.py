@@ -114,7 +114,7 @@ def test_the_same_rights_without_naming_the_namespaces_are_unknown_with_the_caus
     assert all(one["reason"].startswith("not seen: ") for one in hidden)
     assert all("forbidden" in one["reason"] for one in hidden if one["area"] in {"pod_security", "access"})
     seen = [one for one in found if one["area"] == "tls" and one["verdict"] == "pass" and one["subject"]["name"] != "seen"]
-    assert {one["subject"]["name"] for one in seen} == {"Service/kubernetes:6443"}
+    assert {one["subject"]["name"] for one in seen} == {"Service/kubernetes:6443", "in-use"}
     assert done.returncode in {1, 6}
     assert "preaudit preflight --rbac" in done.stdout
 
