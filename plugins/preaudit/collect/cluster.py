@@ -37,7 +37,7 @@ from preaudit.collect.redact import Redactor
 from preaudit.collect.redaction_key import told
 from preaudit.collect.transport import Api, Budget
 from preaudit.collect.wording import utc
-from preaudit.collect.writer import RewindableWriter, prepare
+from preaudit.collect.writer import RewindableWriter, kept, prepare
 from preaudit.errors import UsageError
 from preaudit.kubeconfig import kubeconfig_line
 from preaudit.probe.probing import Probing
@@ -315,10 +315,7 @@ class _Run:
                 self._list(call, reader, budget, outcome, first)
         finally:
             stored = writer.close()
-        if stored.lines:
-            outcome.files.append(stored)
-        else:
-            (self.folder / stored.name).unlink()
+        outcome.files += kept(self.folder, stored)
         if source.name == "namespaces" and self.plan.scope is None:
             outcome.names = {msgspec.json.decode(line)["metadata"]["name"] for line in self._stored_lines("namespaces")}
         outcome.namespaces = reader.namespaces - {""}
@@ -378,10 +375,7 @@ class _Run:
             )
         finally:
             stored = writer.close()
-        if stored.lines:
-            self.files.append(stored)
-        else:
-            (self.folder / stored.name).unlink()
+        self.files += kept(self.folder, stored)
         if not statuses:
             cause = "no node is known whose kubelet could be asked"
             statuses = [SourceStatus(source=CONFIGZ, status=Status.ERROR, cause=cause)]
@@ -405,10 +399,7 @@ class _Run:
                 writer.write(kubeconfig_line(held))
         finally:
             stored = writer.close()
-        if stored.lines:
-            self.files.append(stored)
-        else:
-            (self.folder / stored.name).unlink()
+        self.files += kept(self.folder, stored)
         self.progress.page(KUBECONFIG, stored.lines)
         self.progress.source_done(KUBECONFIG, stored.lines, Status.COLLECTED.value)
         call = "the kubeconfig's context in use" if self.api.access.context else "the ServiceAccount's files of our pod"

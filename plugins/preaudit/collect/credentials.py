@@ -89,7 +89,7 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 """Rule, literals of which one must occur (a fast filter), pattern."""
 
 _ANY_LITERAL = re.compile("|".join(re.escape(literal) for _, literals, _ in _SHAPES for literal in literals))
-_ANY_WORD = re.compile("pass|secret|token|key|cred|pw|auth|dsn|bearer|psk|jwt|pat|otp|mnemonic", re.IGNORECASE)
+_ANY_WORD = re.compile("pass|secret|token|key|cred|pw|auth|dsn|bearer|psk|jwt|pat(?!h)|otp|mnemonic", re.IGNORECASE)
 """Without one of these no name says "credential"; two fast filters, as most values are ordinary."""
 
 _ANY_LITERAL_AT_ALL = re.compile("|".join(sorted({

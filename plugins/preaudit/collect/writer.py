@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from preaudit.errors import UsageError
-from preaudit.snapshot import SourceWriter
+from preaudit.snapshot import SourceWriter, StoredFile
 
 if TYPE_CHECKING:
     import hashlib
@@ -21,6 +21,14 @@ def prepare(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "collection.json").exists() or any(folder.glob("*.jsonl")):
         raise UsageError(f"{folder} holds a snapshot already, which is never overwritten; name a new folder with --out")
+
+
+def kept(folder: Path, stored: StoredFile) -> list[StoredFile]:
+    """A source's file as the snapshot names it: none where nothing was written, and the file is then removed."""
+    if stored.lines:
+        return [stored]
+    (folder / stored.name).unlink()
+    return []
 
 
 class Place(NamedTuple):

@@ -67,18 +67,6 @@ class StoredCertificates:
         except (binascii.Error, ValueError, TypeError):
             return [], "is not base64"
 
-    @property
-    def certificates(self) -> list[Certificate]:
-        """Every certificate of it; logged.
-
-        Raises:
-            NotObservable: one cannot be read, or there are more than are read.
-        """
-        found, cause = self._logged()
-        if cause:
-            raise NotObservable(self._where, cause)
-        return found
-
     def violations(self, is_poor: Callable[[Certificate], bool], *, one_will_do: bool = False) -> list[Certificate]:
         """The certificates of it that are not as they should be; logged.
 
@@ -89,8 +77,9 @@ class StoredCertificates:
         Raises:
             NotObservable: none was found to be poor, and not all could be read.
         """
-        found, cause = self._logged()
-        unread = NotObservable(self._where, cause) if cause else None
+        (found, cause), where = self.held, self.ref.within or self.ref.name
+        self.log.entries.append((where, where, [one.name for one in found[:10]]))
+        unread = NotObservable(where, cause) if cause else None
         poor = []
         for one in found:
             try:
@@ -102,15 +91,6 @@ class StoredCertificates:
         if unread is not None and (one_will_do or not poor):
             raise unread
         return [] if one_will_do and len(poor) < len(found) else poor
-
-    @property
-    def _where(self) -> str:
-        return self.ref.within or self.ref.name
-
-    def _logged(self) -> tuple[list[Certificate], str]:
-        found, cause = self.held
-        self.log.entries.append((self._where, self._where, [one.name for one in found[:10]]))
-        return found, cause
 
 
 class _OfKubeconfig(StoredCertificates):

@@ -23,6 +23,14 @@ from preaudit.source import SOURCES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+@pytest.fixture
+def no_access(monkeypatch, tmp_path) -> None:
+    """Nothing of this machine leads to a cluster."""
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
 Reply = tuple[int, dict[str, str], bytes]
 
 

@@ -14,6 +14,8 @@ from preaudit.collect.kubeconfig import load_access
 from preaudit.collect.transport import Api
 from preaudit.errors import TargetError
 
+pytestmark = pytest.mark.usefixtures("no_access")
+
 
 def config(**changes):
     content = {
@@ -25,13 +27,6 @@ def config(**changes):
     }  # fmt: skip
     content.update(changes)
     return content
-
-
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch, tmp_path):
-    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from preaudit.kubeconfig import AUTHORITY, CLIENT, IN_CLUSTER, IN_USE, kubeconfi
 from preaudit.subjects.pem import MOST
 from tests.issued import issued
 
+pytestmark = pytest.mark.usefixtures("no_access")
 CA, OTHER_CA = issued("Cluster CA"), issued("Other CA")
 JANE, JACK = issued("jane", "dev", by=CA), issued("jack", by=CA)
 SERVER = "https://127.0.0.1:1"
@@ -35,13 +36,6 @@ def stored(*certificates):
 
 BUNDLE = {"server": SERVER, "certificate-authority-data": coded(OTHER_CA.pem + CA.pem)}
 OF_JANE = {"client-certificate-data": coded(JANE.pem), "client-key-data": coded(JANE.private)}
-
-
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch, tmp_path):
-    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
 
 
 @pytest.fixture
