@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ ENCODED = (
     b"QUtJQ", b"Z2hwX", b"Z2xwYXQt",
 )  # fmt: skip
 """Base64 of what begins a PEM block, names a private key, begins a JWT, a registry's or a cluster's configuration."""
+_JSON_ESCAPE = re.compile(rb"\\u00([0-7][0-9a-fA-F])|\\/")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
 _RUN = re.compile(rb"[A-Za-z0-9+/_\-]*")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
@@ -105,7 +107,7 @@ MAX_BEFORE = 4096
 MAX_ENCODED = 65536
 
 
-def encoded_run(text: bytes, start: int) -> tuple[int, bytes]:
+def _encoded_run(text: bytes, start: int) -> tuple[int, bytes]:
     """Where the base64 text around a place begins, and what of it is decoded.
 
     Args:
@@ -118,7 +120,7 @@ def encoded_run(text: bytes, start: int) -> tuple[int, bytes]:
     return low, run[0] if run else b""
 
 
-def encoded_rule(coded: bytes) -> str:
+def _encoded_rule(coded: bytes) -> str:
     """The rule that a base64 text meets once it is decoded, "" where it is harmless (a certificate)."""
     for skip in range(4):
         piece = coded[skip:].translate(_URL_SAFE)
@@ -150,7 +152,7 @@ IN_TEXT_LITERALS = next(rule.literals for rule in RULES if rule.name == IN_TEXT)
 
 
 def hits(text: bytes) -> Iterator[tuple[str, int, int]]:
-    """Rule, start and end of everything in a text that meets a rule as it stands there."""
+    """Rule, start and end of everything in a text that meets a rule, as it stands there or in base64."""
     for literal, rules in BY_LITERAL.items():
         start = text.find(literal)
         while start >= 0:
@@ -163,3 +165,25 @@ def hits(text: bytes) -> Iterator[tuple[str, int, int]]:
                 if match is not None and match.start() < end and match.end() > start:
                     yield rule.name, match.start(), match.end()
             start = text.find(literal, end)
+    for literal in ENCODED:
+        start = text.find(literal)
+        while start >= 0:
+            low, coded = _encoded_run(text, start)
+            if name := _encoded_rule(coded):
+                yield name, low, low + len(coded)
+            start = text.find(literal, max(start + len(literal), low + len(coded) - len(literal)))
+
+
+def unescaped(text: bytes) -> Iterator[bytes]:
+    """A text without the escapes of JSON and of markup, where it has any."""
+    if b"\\u00" in text or b"\\/" in text:
+        yield _JSON_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]) if match[1] else b"/", text)
+    if b"&" in text:
+        plain = html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        if plain != text:
+            yield plain
+
+
+def rules_met(text: bytes) -> set[str]:
+    """The rules that a text meets in any form in which the scan looks at it."""
+    return {rule for form in (text, *unescaped(text)) for rule, _, _ in hits(form)}

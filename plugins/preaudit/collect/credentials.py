@@ -94,9 +94,11 @@ _ANY_WORD = re.compile("pass|secret|token|key|cred|pw|auth|dsn|bearer|psk|jwt|pa
 
 _ANY_LITERAL_AT_ALL = re.compile("|".join(sorted({
     *(re.escape(literal.decode()) for rule in leak_rules.RULES for literal in rule.literals if b":" not in literal),
+    *(re.escape(literal.decode()) for literal in leak_rules.ENCODED),
     *(re.escape(literal) for _, literals, _ in _SHAPES for literal in literals),
+    "&", r"\\u00", r"\\/",
 })))  # fmt: skip
-"""Of a URL with a password the "@" is sign enough."""
+"""Of a URL with a password the "@" is sign enough; what is escaped may hold any of them."""
 SHAPE_LITERALS = tuple(literal.encode() for _, literals, _ in _SHAPES for literal in literals)
 """Bytes without which no shape rule can hit; for filtering whole objects at once."""
 
@@ -222,7 +224,7 @@ def argument_hits(text: str) -> list[str]:
 
 def scan_hits(text: str) -> list[str]:
     """Rules of the scan of a finished pack that a text would meet there."""
-    return sorted({rule for rule, _, _ in leak_rules.hits(text[:MAX_SCANNED].encode("utf-8", "replace"))})
+    return sorted(leak_rules.rules_met(text[:MAX_SCANNED].encode("utf-8", "replace")))
 
 
 def suspicious(text: str) -> bool:

@@ -141,7 +141,8 @@ class Redactor:
 
     def key(self, key: str) -> str:
         """A key of a free mapping, which holds a value only where somebody mistook it for one."""
-        if len(key) >= 16 and credentials.shape_hits(key):
+        doubtful = len(key) >= 16 and credentials.suspicious(key)
+        if doubtful and (credentials.shape_hits(key) or credentials.scan_hits(key)):
             self.counts["keys"] += 1
             return f"redacted-{self._mark(key, [])[REDACTED]['token']}"
         return key
@@ -160,7 +161,7 @@ class Redactor:
         if not hits and (" " in text or "\n" in text):
             hits = credentials.text_hits(text)
         if not hits and doubtful:
-            return self._last_look(text)
+            hits = credentials.scan_hits(text)
         return self.token(text, hits=hits) if hits else text
 
     def _last_look(self, text: str) -> Any:
@@ -175,6 +176,9 @@ class Redactor:
         tail = name.rpartition("/")[2]
         if credentials.opaque(value) or (credentials.credential_name(tail) and not credentials.plain_value(value)):
             return self.token(value, name=tail)
+        # The scan reads a name and its value as one: "client-key-data":"…".
+        if credentials.suspicious(name) and (hits := credentials.scan_hits(f'"{name}":"{value}"')):
+            return self.token(value, hits=hits)
         return self.string(value)
 
     def opaque(self, node: Any) -> Any:

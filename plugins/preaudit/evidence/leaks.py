@@ -7,7 +7,6 @@ from the next, and only pieces that were not seen before are looked at. What is 
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from preaudit import leak_rules
 from preaudit.errors import PreauditError
-from preaudit.leak_rules import ENCODED, IN_TEXT, encoded_rule, encoded_run
+from preaudit.leak_rules import IN_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +31,6 @@ _BETWEEN = b"\n\x01\n"
 """Stands between pieces; no pattern matches across it."""
 _HASH = re.compile(rb'":"[0-9a-f\-]{32,64}"')
 """Hashes, tokens and UIDs of ours, most of what differs between records; none of the rules is about a bare number."""
-_JSON_ESCAPE = re.compile(rb"\\u00([0-7][0-9a-fA-F])|\\/")
 _NAMED = re.compile(
     rb'(?:^|["{,\s])(?:name|namespace|serviceAccountName|serviceAccount|nodeName)"\s?:\s?"([^"]{1,1024})'
 )
@@ -168,7 +166,7 @@ class Search:
         self._remember(fresh)
         yield from _plain_hits(_HASH.sub(b"", _BETWEEN.join(fresh)))
         for piece in fresh:
-            for plain in _unescaped(piece):
+            for plain in leak_rules.unescaped(piece):
                 for rule, hit, _ in _plain_hits(plain):
                     yield rule, hit, piece
 
@@ -188,14 +186,6 @@ def _plain_hits(text: bytes) -> Iterator[tuple[str, bytes, bytes]]:
     for rule, start, end in leak_rules.hits(text):
         if rule != IN_TEXT or not _is_endpoint(text, start, end):
             yield rule, text[start:end], _piece(text, start, end)
-    for literal in ENCODED:
-        start = text.find(literal)
-        while start >= 0:
-            low, coded = encoded_run(text, start)
-            name = encoded_rule(coded)
-            if name:
-                yield name, coded, _piece(text, start, start + len(literal))
-            start = text.find(literal, max(start + len(literal), low + len(coded) - len(literal)))
 
 
 def _is_endpoint(text: bytes, start: int, end: int) -> bool:
@@ -211,16 +201,6 @@ def _piece(text: bytes, start: int, end: int) -> bytes:
     low = text.rfind(_BETWEEN, max(0, start - _MAX_PIECE), start)
     high = text.find(_BETWEEN, end, end + _MAX_PIECE)
     return text[low + len(_BETWEEN) if low >= 0 else max(0, start - _MAX_PIECE) : high if high >= 0 else end]
-
-
-def _unescaped(piece: bytes) -> Iterator[bytes]:
-    """The piece without the escapes of JSON and of markup, where it has any."""
-    if b"\\u00" in piece or b"\\/" in piece:
-        yield _JSON_ESCAPE.sub(lambda match: bytes([int(match[1], 16)]) if match[1] else b"/", piece)
-    if b"&" in piece:
-        plain = html.unescape(piece.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-        if plain != piece:
-            yield plain
 
 
 def _name_around(piece: bytes, hit: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import msgspec
@@ -13,6 +14,7 @@ from preaudit import leak_rules
 from preaudit.collect.objects import Lines, OddObject
 from preaudit.collect.podspec import PodSpecs, redact_pod_spec
 from preaudit.collect.redact import ESCAPE, Redactor, needs_look
+from preaudit.evidence.leaks import Search
 from preaudit.snapshot import REDACTED
 from preaudit.source import SOURCES
 
@@ -222,8 +224,14 @@ def test_unknown_fields_keep_their_names_and_lists_of_the_kubelet_their_values()
 _PARTS = st.sampled_from([
     "password", "PWD", "secret_key", "apiKey", "auth_token", "client-key-data", "asic ", "Bearer ", "xBearer ", "eyJhbGciOi", "AKIA", "AccountKey=",
     "ghp_", "://", "@", "@tcp(", ":", "=", " ", "'", '"', "\\", "/", "?", "&sig=", "user", "hunter2hunter2hunter2", "A1B2C3D4E5F6G7H8", ".eyJ", "-----BEGIN ",
-    "PRIVATE KEY-----", "hf_", "SG.", "k_live_", "{", "$", "1",
+    "PRIVATE KEY-----", "hf_", "SG.", "k_live_", "{", "$", "1", "p&#97;ssword", "p\\u0061ssword", "&amp;", "\\/",
+    *(base64.b64encode(one).decode().rstrip("=") for one in (b"AKIAIOSFODNN7EXAMPLE and more", b"ghp_abcdefghijklmnopqrstuvwxyz0123", b'"client-key-data": x')),
 ])  # fmt: skip
+
+
+def scanned(node):
+    """What the scan of a finished pack finds in a line of the snapshot."""
+    return list(Search()._hits(json.dumps(node, separators=(",", ":")).encode(), b',"'))
 
 
 @settings(max_examples=3000, deadline=None)
@@ -233,6 +241,16 @@ def test_what_is_kept_ends_no_run(text):
     redactor = Redactor(KEY)
     for kept in (redactor.string(text), redactor.arguments([text])[0], redactor.named("x", text)):
         assert not isinstance(kept, str) or not list(leak_rules.hits(kept.encode()))
+        assert scanned({"path": kept}) == []
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.sampled_from(["client-key-data", "app.kubernetes.io/name", "reset-password", "x-api-key", "pwd", "QUtJQUlPU0ZPRE5ON0VYQU1QTEUgYW5k"]),
+       st.one_of(_PARTS, st.sampled_from(["abcd1234", "enabled", "form1x"])))  # fmt: skip
+def test_a_name_and_its_value_end_no_run(name, value):
+    """As a label, a selector, a parameter."""
+    kept = Redactor(KEY).kept({name: value}, "{}")
+    assert scanned(kept) == []
 
 
 def test_a_defect_while_redacting_shows_no_value_and_hides_no_object(monkeypatch):
