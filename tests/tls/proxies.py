@@ -42,6 +42,7 @@ class Fault:
         at_once: connections that are served at one time; others wait. 0 for all.
         first: the number of connections that are served; none after them. 0 for all.
         outage: after `first`, this many are turned away, and all others are served again. 0: none is served again.
+        every: only each n-th connection is turned away, from `first` on; 0 for no such rhythm.
         over: what happens to those that are not served.
         stops: after `first`, nothing listens any more.
         old: hellos whose highest version is below TLS 1.2 are reset, as middleboxes do.
@@ -53,6 +54,7 @@ class Fault:
     at_once: int = 0
     first: int = 0
     outage: int = 0
+    every: int = 0
     over: Over = Over.RESET
     stops: bool = False
     old: bool = False
@@ -104,6 +106,8 @@ class Proxy:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _too_many(self) -> bool:
+        if self.fault.every:
+            return self._count % self.fault.every == self.fault.first % self.fault.every
         if self.fault.first and self._count > self.fault.first:
             return not self.fault.outage or self._count <= self.fault.first + self.fault.outage
         if not self.fault.per_second:

@@ -12,21 +12,26 @@ from tests.tls.look import look_through
 from tests.tls.proxies import Fault, Over
 
 SERVERS = ("go-weak", "python-ssl-tls10-tls11", "nginx-two-certificates", "nginx-tls10-cbc", "tlslite-sslv3-to-tls12", "canned-compression",
-           "envoy-permissive", "canned-sslv2-and-tls10", "s_server-five-groups", "gnutls-no-secure-renegotiation")  # fmt: skip
+           "envoy-permissive", "canned-sslv2-and-tls10", "s_server-five-groups", "gnutls-no-secure-renegotiation", "nginx-tls13-two-certificates")  # fmt: skip
 THREADS = 40
 FOR_GOOD = tuple(Fault(name=f"{over} from {first + 1} on", first=first, over=over)
                  for over, step in ((Over.RESET, 1), (Over.FAILURE, 1), (Over.VERSION, 2), (Over.INTERNAL, 2))
                  for first in range(1, 31, step))  # fmt: skip
-# A handshake_failure counts only when a second, different hello gets it too, so one alone must do no harm.
+# A handshake_failure counts only when a second, different hello gets it too, with something else between the two.
 FOR_A_WHILE = tuple(
     Fault(name=f"{over} {outage} times from {first + 1} on", first=first, outage=outage, over=over)
     for over, outage, step in ((Over.RESET, 1, 1), (Over.RESET, 2, 1), (Over.RESET, 4, 2), (Over.RESET, 8, 2),
-                               (Over.INTERNAL, 1, 1), (Over.INTERNAL, 3, 2), (Over.FAILURE, 1, 1))
+                               (Over.INTERNAL, 1, 1), (Over.INTERNAL, 3, 2), (Over.FAILURE, 1, 1), (Over.FAILURE, 2, 1), (Over.FAILURE, 3, 1),
+                               (Over.FAILURE, 6, 3))
     for first in range(1, 26, step)
 )  # fmt: skip
+IN_A_RHYTHM = tuple(Fault(name=f"{over} at each {every}. from {first} on", first=first, every=every, over=over)
+                    for over in (Over.FAILURE, Over.RESET) for every in (2, 3, 4) for first in range(every))  # fmt: skip
 
 
-@pytest.mark.parametrize(("names", "faults"), [(SERVERS, FOR_GOOD), (SERVERS[::2], FOR_A_WHILE)], ids=["for-good", "for-a-while"])
+@pytest.mark.parametrize(
+    ("names", "faults"), [(SERVERS, FOR_GOOD), (SERVERS[::2], FOR_A_WHILE), (SERVERS, IN_A_RHYTHM)], ids=["for-good", "for-a-while", "in-a-rhythm"],
+)
 def test_outage_at_every_connection(names, faults, zoo, surveys, told):
     began = time.monotonic()
     pairs = [(name, fault) for name in names if name in surveys for fault in faults]

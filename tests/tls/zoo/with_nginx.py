@@ -76,6 +76,10 @@ def servers() -> tuple[Server, ...]:
                 _protocols("TLSv1.0"), f"ssl_ciphers {cbc}", "ssl_dhparam dh2048.pem", "ssl_prefer_server_ciphers on", curves),
         _server("tls13-only", Truth(suites=each(("TLSv1.3",), ""), groups={"TLSv1.3": EC}, secure_renegotiation=None, extended_master_secret=None, compression=None, server_order=False),
                 _protocols("TLSv1.3"), curves),
+        # A chain that only a steered handshake shows.
+        _server("tls13-two-certificates",
+                Truth(suites=each(("TLSv1.3",), ""), groups={"TLSv1.3": EC}, identities=("rsa", "ecdsa"), secure_renegotiation=None, extended_master_secret=None, compression=None, server_order=False),
+                _protocols("TLSv1.3"), curves),
         _server("server-order", Truth(suites=modern, groups=both, server_order=True),
                 _protocols("TLSv1.2", "TLSv1.3"), f"ssl_ciphers {GOOD}", curves, "ssl_prefer_server_ciphers on"),
         _server("p384", Truth(suites=each(("TLSv1.2", "TLSv1.3"), GOOD, ("ECDSA",)), groups={v: frozenset({"secp384r1"}) for v in both}, identities=("p384",), server_order=False),

@@ -11,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preaudit.collect.tls.connection import Broken, Reset, TimedOut
+from preaudit.collect.tls.facts import of_answers
+from preaudit.collect.tls.hello import Shape
 from preaudit.collect.tls.pace import Pace
 from preaudit.collect.tls.registry import GROUPS, SUITES, VERSION_CODES
+from preaudit.collect.tls.reply import Picked
 from preaudit.collect.tls.survey import Wanted, survey
 from preaudit.endpoint import Answer, Tls
 from tests.unit.tls.scripted import CERTIFICATE, Network, Weak, alert, read_hello
@@ -189,6 +192,14 @@ def test_a_pick_that_ends_in_an_alert_is_no_acceptance() -> None:
     seen = look(Network(STRONG, script))
     honest(seen, STRONG)
     assert seen.offer("TLSv1.2").suites_complete
+
+
+def test_a_standard_field_in_answer_to_a_plain_hello_tells_nothing() -> None:
+    own, standard, small = (Picked(0x0303, 0x009E, dh_bits=bits) for bits in (1024, 2048, 512))
+    assert of_answers([(Shape.FULL, own), (Shape.PLAIN, standard)]).dh_bits == (1024, 2048)
+    assert of_answers([(Shape.PLAIN, standard)]).dh_bits == ()
+    assert of_answers([(Shape.PLAIN, small), (Shape.PLAIN, standard)]).dh_bits == (512,)
+    assert of_answers([(Shape.SMALL, standard)]).dh_bits == (2048,)
 
 
 def test_verdicts_need_few_connections() -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from preaudit.collect.tls.connection import NoRoute, Refused, TcpConnection, TimedOut
+from preaudit.collect.tls.connection import NoRoute, Refused, Stopped, TcpConnection, TimedOut
 from preaudit.collect.tls.pace import UNLIMITED, HostGate, Pace
 from preaudit.collect.tls.registry import BEYOND_MODERN
 from preaudit.collect.tls.survey import Wanted, survey
@@ -213,3 +213,27 @@ def test_ways_that_end_early() -> None:
         with pytest.raises(TimedOut):
             connection.receive(1, time.monotonic() + 0.05)
         connection.close()
+
+
+def test_a_wait_ends_at_its_deadline_and_can_go_on() -> None:
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = TcpConnection.open("127.0.0.1", listener.getsockname()[1], time.monotonic() + 1, stop)
+        peer, _ = listener.accept()
+        for seconds in (0.03, 0.4, 0.03):  # one within a slice, one beyond, and short again
+            begun = time.monotonic()
+            with pytest.raises(TimedOut):
+                connection.receive(10, begun + seconds)
+            assert seconds <= time.monotonic() - begun < 3
+        peer.sendall(b"late")
+        assert connection.receive(10, time.monotonic() + 5) == b"late"
+        connection.send(b"x" * 100_000, time.monotonic() + 5)
+        with pytest.raises(TimedOut):
+            connection.send(b"x" * 50_000_000, time.monotonic() + 0.1)
+        threading.Timer(0.1, stop.set).start()
+        begun = time.monotonic()
+        with pytest.raises(Stopped):
+            connection.receive(10, begun + 9)
+        assert time.monotonic() - begun < 5
+        connection.close()
+        peer.close()

@@ -43,6 +43,7 @@ class Asker(Protocol):
     """What the reduction needs of `Asking`."""
 
     pace: Pace
+    connections: int
 
     def ask(self, hello: Hello | Hello2) -> Reply:
         """Offer a hello on a fresh connection."""

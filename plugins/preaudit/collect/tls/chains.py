@@ -42,12 +42,12 @@ class Chains:
         kind = "" if pick.version in {SSL2, TLS13} else SUITES[pick.suite].authentication
         self.add(pick.chain, pick.unread, f"{VERSION_NAMES[pick.version]} {kind}".rstrip())
 
-    def kinds_with(self, version: str) -> set[str]:
-        """What the leaves' keys authenticate with, of the chains that were sent under a version."""
+    def kinds(self, version: str = "") -> set[str]:
+        """What the leaves' keys authenticate with, of the chains that were sent under a version; "" for any."""
         return {
             key_kind(chain[0])
             for chain, labels in self._seen.items()
-            if any(label.split()[0] == version for label in labels)
+            if any(label.split()[0] == (version or label.split()[0]) for label in labels)
         }
 
     def result(self, anchors: Sequence[Anchor]) -> tuple[Chain, ...]:
@@ -63,8 +63,15 @@ class Chains:
         )
 
 
-def shake_modern(
-    asking: Asking, server_name: str, groups: tuple[int, ...], *, steer: str = "", complete: bool = False
+def shake_modern(  # noqa: PLR0913 - a hello's parts
+    asking: Asking,
+    server_name: str,
+    groups: tuple[int, ...],
+    *,
+    suite: int | None = None,
+    steer: Sequence[str] = (),
+    backwards: bool = False,
+    complete: bool = False,
 ) -> Shaken:
     """A handshake of TLS 1.3.
 
@@ -72,14 +79,19 @@ def shake_modern(
         asking: the endpoint.
         server_name: for SNI.
         groups: that are known to be accepted, if any are.
-        steer: "RSA", "ECDSA" or "EdDSA" offers signatures of that kind only.
+        suite: the only one on offer; None for all that records can be read of.
+        steer: kinds of keys ("RSA", "ECDSA", "EdDSA"): only their signatures are offered.
+        backwards: offer the signatures in the opposite order.
         complete: go on to the end without a client certificate, and read once.
     """
     usable = [group for group in SHARED_GROUPS if not groups or group in groups]
     if not usable:
         return Shaken(failure="it accepts no group that a handshake can be done with here")
-    schemes = _STEERS.get(steer, _EVERY)
-    hello = Hello(TLS13, tuple(HASHES), tuple(usable), server_name=server_name, signatures=schemes)
+    schemes = tuple(dict.fromkeys(scheme for kind in steer for scheme in _STEERS[kind])) or _EVERY
+    suites = tuple(HASHES) if suite is None else (suite,)
+    hello = Hello(
+        TLS13, suites, tuple(usable), server_name=server_name, signatures=schemes[::-1] if backwards else schemes
+    )
 
     def dialogue(connection: Connection, until: float) -> Shaken:
         handshake = Handshake13(connection, asking.receive, until)
@@ -102,4 +114,4 @@ def shake_classic(asking: Asking, server_name: str) -> Shaken:
 
 
 def _shaken(result: Shaken | Lost) -> Shaken:
-    return Shaken(failure=result.words) if isinstance(result, Lost) else result
+    return Shaken(failure=result.words, final=result.final) if isinstance(result, Lost) else result

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from preaudit.collect.tls.hello import Shape
 from preaudit.collect.tls.modern import Shaken
-from preaudit.collect.tls.registry import SSL3, SUITES, TLS10, TLS12, TLS13
+from preaudit.collect.tls.registry import SSL3, STANDARD_FIELD_BITS, SUITES, TLS10, TLS12, TLS13
 from preaudit.collect.tls.reply import Picked
 from preaudit.collect.tls.versions import Spoken
 from preaudit.endpoint import Answer, Fact
@@ -45,8 +45,19 @@ def of_answers(seen: Sequence[tuple[Shape, Picked]]) -> Facts:
         extended_master_secret=_fact(full, lambda pick: pick.master_secret, good=True),
         encrypt_then_mac=_fact(blocks, lambda pick: pick.encrypt_then_mac, good=True),
         compression=_fact(packed, lambda pick: pick.compression != 0, good=False),
-        dh_bits=tuple(sorted({pick.dh_bits for _, pick in seen if pick.dh_bits})),
+        dh_bits=_finite_fields(seen),
     )
+
+
+def _finite_fields(seen: Sequence[tuple[Shape, Picked]]) -> tuple[int, ...]:
+    """Sizes of finite fields, sorted.
+
+    Plain hellos offer the standard fields, and a server that knows them then leaves its own, weaker one alone
+    (RFC 7919): where no other hello brought a size, a standard one tells nothing.
+    """
+    plain = {pick.dh_bits for shape, pick in seen if pick.dh_bits and shape is Shape.PLAIN}
+    other = {pick.dh_bits for shape, pick in seen if pick.dh_bits and shape is not Shape.PLAIN}
+    return tuple(sorted(plain | other if other else plain - STANDARD_FIELD_BITS))
 
 
 def client_certificate(seen: Sequence[tuple[Shape, Picked]], modern: Sequence[bool | None]) -> Fact:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from preaudit.collect.tls import messages
 from preaudit.collect.tls.hello import Hello, Shape
-from preaudit.collect.tls.records import Alert, Message, Messages, Records
+from preaudit.collect.tls.records import Alert, Message, Messages, Record, Records
 from preaudit.collect.tls.registry import SUITES, TLS13, VERSION_NAMES
 from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply, alert_words
 from preaudit.collect.tls.wire import Garbage
@@ -16,13 +16,13 @@ _SURE = {70, 71}
 _HANDSHAKE_FAILURE = 40
 
 
-def alert_reply(code: int, suite: int | None = None) -> Reply:
-    """What a fatal alert says in answer to a hello; `suite` was picked before it."""
+def alert_reply(code: int, suite: int | None = None, spoken: int = 0) -> Reply:
+    """What a fatal alert says in answer to a hello; `suite` was picked before it, `spoken` is its record's version."""
     words = alert_words(code) if suite is None else f"{alert_words(code)} after {SUITES[suite].name} was picked"
     if code == _HANDSHAKE_FAILURE or (code in _SURE and suite is not None):
-        return Declined(words, sure=False, suite=suite)
+        return Declined(words, sure=False, suite=suite, spoken=spoken)
     if code in _SURE:
-        return Declined(words, sure=True)
+        return Declined(words, sure=True, spoken=spoken)
     return Lost(words, repeats=True, suite=suite)
 
 
@@ -55,7 +55,7 @@ class Flight:
         try:
             for record in self._records.feed(data):
                 for item in self._messages.feed(record.kind, record.fragment):
-                    reply = self._alert(item) if isinstance(item, Alert) else self._message(item)
+                    reply = self._alert(item, record) if isinstance(item, Alert) else self._message(item)
                     if reply is not None:
                         return reply
                 if record.kind not in {21, 22} and not (self._server and self._server.version == TLS13):
@@ -64,10 +64,10 @@ class Flight:
             return Lost(str(wrong), suite=self.suite)
         return None
 
-    def _alert(self, alert: Alert) -> Reply:
+    def _alert(self, alert: Alert, record: Record) -> Reply:
         if alert.code == 0:
             return Lost("closed by close_notify", repeats=True, suite=self.suite)
-        return alert_reply(alert.code, self.suite)
+        return alert_reply(alert.code, self.suite, int.from_bytes(record.header[1:3]))
 
     def _message(self, message: Message) -> Reply | None:
         if message.kind == 0 and not message.body:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -14,6 +15,7 @@ from preaudit.collect.tls.registry import GROUPS, SSL3, SUITES, TLS13
 from preaudit.collect.tls.reply import Declined, Picked, Reply
 from preaudit.collect.tls.steady import Alive, Steady, hello_of
 from preaudit.collect.tls.suites import Swept, usable_for_groups
+from preaudit.collect.tls.twice import No, Twice
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,22 @@ def bound_to_no_curve(der: bytes) -> bool:
     return isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
 
 
-def find_groups(steady: Steady, version: int, swept: Swept, *, small: bool = False) -> Grouped:
+def find_groups(
+    steady: Steady, version: int, swept: Swept, *, small: bool = False, known: Sequence[int] = ()
+) -> Grouped:
     """Offer accepted suites with ever fewer groups, until they are refused.
 
     The hello differs from ones that were accepted in its groups only, so one handshake_failure is a refusal of them.
+
+    Args:
+        steady: with its positive control found.
+        version: that is spoken.
+        swept: what is known of its suites.
+        small: the server answers small hellos only.
+        known: accepted groups that need no asking again.
     """
     picks = swept.picks
-    found = list(dict.fromkeys(pick.group for pick in picks if pick.group is not None))
+    found = list(dict.fromkeys((*(pick.group for pick in picks if pick.group is not None), *known)))
     suites = usable_for_groups(picks, version)
     if not suites or version == SSL3:
         nothing = "no suite with a named group is accepted" if not suites else "SSLv3 names no groups"
@@ -105,9 +116,10 @@ def _insist(  # noqa: PLR0913, PLR0917 - a hello's parts
 ) -> Reply:
     """One handshake_failure may be a throttle's: the same groups in another order have to get it too."""
     reply = steady.insist(_hello(steady, version, shape, suites, (*rest, *needed)))
-    if isinstance(reply, Declined) and not reply.sure:
-        return steady.insist(_hello(steady, version, shape, suites, (*reversed(rest), *needed)))
-    return reply
+    if not isinstance(reply, Declined):
+        return reply
+    again = _hello(steady, version, shape, suites, (*reversed(rest), *needed))
+    return Twice(steady).insist(No(steady.connections, reply.words), lambda: steady.insist(again))
 
 
 def _offered(version: int, *, small: bool) -> tuple[int, ...]:

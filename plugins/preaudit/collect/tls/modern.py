@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from preaudit.collect.tls import messages
 from preaudit.collect.tls.connection import Broken, TimedOut
@@ -49,6 +49,9 @@ class Shaken:
         quiet: after the handshake, one read brought no fatal alert and no end of the stream.
         failure: why it went no further; "" where it went to its end.
         alert: the alert that ended the handshake before its end; None for all else.
+        suite: the code of the suite that was picked; None before that.
+        group: likewise the group's.
+        final: nothing more can be asked (nothing listens any more, the time is over).
     """
 
     finished: bool = False
@@ -59,6 +62,9 @@ class Shaken:
     quiet: bool = False
     failure: str = ""
     alert: int | None = None
+    suite: int | None = None
+    group: int | None = None
+    final: bool = False
 
 
 class Handshake13:
@@ -85,7 +91,7 @@ class Handshake13:
         """Shake hands; with `read_until`, complete without a certificate and read once, else stop at the chain.
 
         Args:
-            hello: of TLS 1.3, with groups that hold `group`.
+            hello: of TLS 1.3, with suites of `HASHES` and groups that hold `group`.
             group: of the key share.
             read_until: gives the `time.monotonic` by which a read after the handshake ends.
         """
@@ -97,9 +103,8 @@ class Handshake13:
         except Broken as broken:
             return self._with(failure=str(broken))
 
-    def _with(self, **changes: object) -> Shaken:
-        values = {name: getattr(self._seen, name) for name in Shaken.__dataclass_fields__}
-        return Shaken(**{**values, **changes})
+    def _with(self, **changes: Any) -> Shaken:
+        return replace(self._seen, **changes)
 
     def _next(self) -> Record:
         while not self._queue:
@@ -130,8 +135,7 @@ class Handshake13:
     def _run(self, hello: Hello, group: int, read_until: Callable[[], float] | None) -> Shaken:
         share = KeyShare(group)
         random = os.urandom(32)
-        offered = Hello(TLS13, tuple(HASHES), hello.groups, hello.shape, hello.server_name,
-                        share=(group, share.public()), signatures=hello.signatures)  # fmt: skip
+        offered = replace(hello, share=(group, share.public()))
         self._connection.send(encode(offered, random), self._until)
         items = self._items()
         while not items:
@@ -142,10 +146,11 @@ class Handshake13:
         if first.kind != messages.SERVER_HELLO or len(items) > 1:
             raise Garbage("no ServerHello came first")
         server = messages.server_hello(first.body)
-        if server.version != TLS13 or server.retry or server.suite not in HASHES or server.group != group:
+        if server.version != TLS13 or server.retry or server.suite not in offered.suites or server.group != group:
             return self._with(failure="the ServerHello is not of the version, suite and group that were asked for")
         if server.session_id != session_id(random):
             raise Garbage("its session id is not the hello's")
+        self._seen = self._with(suite=server.suite, group=server.group)
         schedule = Schedule(HASHES[server.suite])
         self._transcript = body_of(offered, random) + first.whole
         secret = schedule.handshake(share.secret(server.share))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
+from preaudit.collect.tls.asking import Hello2
 from preaudit.collect.tls.groups import Grouped, find_groups
 from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.registry import (
@@ -15,9 +19,11 @@ from preaudit.collect.tls.registry import (
     suite_name,
     suites_of,
 )
-from preaudit.collect.tls.reply import Declined, Picked
+from preaudit.collect.tls.reply import Declined, Lost, Picked
+from preaudit.collect.tls.rounds import Round
 from preaudit.collect.tls.steady import Alive, Steady, hello_of
 from preaudit.collect.tls.suites import Sweep, Swept
+from preaudit.collect.tls.twice import No, Twice
 from preaudit.collect.tls.versions import Spoken
 from preaudit.endpoint import Answer, Offer
 
@@ -29,6 +35,7 @@ class Offers:
         steady: with its positive control found.
         spoken: what is known of the versions.
         banned: names of the suites to ask for; None asks for all, and for groups.
+        rounds: what was asked for so far, by version.
         chains: of the suites that are not banned, ask for one of each kind of certificate, so that no chain hides.
 
     Attributes:
@@ -36,8 +43,15 @@ class Offers:
     """
 
     def __init__(
-        self, steady: Steady, spoken: dict[int, Spoken], banned: tuple[str, ...] | None, *, chains: bool = False
+        self,
+        steady: Steady,
+        spoken: dict[int, Spoken],
+        banned: tuple[str, ...] | None,
+        rounds: Mapping[int, Round],
+        *,
+        chains: bool = False,
     ) -> None:
+        self._rounds = rounds
         self._chains = chains
         self._kinds_known: set[int] = set()
         self._steady = steady
@@ -47,8 +61,13 @@ class Offers:
         self._grouped: dict[int, Grouped] = {}
         self.groups: dict[int, tuple[int, ...]] = {}
 
+    def codes(self, version: int) -> tuple[int, ...]:
+        """Suites that are asked for under a version."""
+        every = suites_of(version)
+        return every if self._banned is None else tuple(code for code in every if SUITES[code].name in self._banned)
+
     def run(self) -> None:
-        """Ask, newest version first."""
+        """Ask for what is not known yet, newest version first."""
         control = self._steady.control
         small = isinstance(control, Hello) and control.shape is Shape.SMALL
         for version in sorted(self._spoken, reverse=True):
@@ -58,30 +77,44 @@ class Offers:
             if version == SSL2:
                 self._swept[version] = Swept((one.first,), (), complete=True)
                 continue
+            swept, grouped = self._of_version(version, one.shape, small=small)
+            self._swept[version] = swept
             if self._banned is None:
-                self._swept[version] = Sweep(self._steady, version, suites_of(version), small=small).run()
-                self._grouped[version] = find_groups(self._steady, version, self._swept[version], small=small)
-                self.groups[version] = self._grouped[version].groups
-            else:
-                codes = tuple(code for code in suites_of(version) if SUITES[code].name in self._banned)
-                swept = (
-                    Sweep(self._steady, version, codes, small=small).run() if codes else Swept((), (), complete=True)
-                )
-                self._swept[version] = swept
-                if self._chains and swept.complete and version != TLS13 and self._asked_each_kind(version):
-                    self._kinds_known.add(version)
+                self._grouped[version] = grouped
+                self.groups[version] = grouped.groups
+            elif self._chains and swept.complete and version != TLS13 and self._asked_each_kind(version):
+                self._kinds_known.add(version)
+
+    def _of_version(self, version: int, shape: Shape, *, small: bool) -> tuple[Swept, Grouped]:
+        """A version's suites and groups; what its round left open is asked for with controls of its own."""
+        codes, one = self.codes(version), self._rounds.get(version)
+        swept, grouped = (one and one.result()) or (None, None)
+        if swept is None:
+            known = tuple(one.picks.values()) if one else ()
+            ask = Sweep(self._steady, version, codes, small=small, accepted=shape, known=known)
+            swept = ask.run() if codes else Swept((), (), complete=True)
+        if grouped is None and self._banned is None:
+            grouped = find_groups(self._steady, version, swept, small=small, known=one.groups if one else ())
+        return swept, grouped or Grouped((), complete=False, cause="groups were not asked for")
 
     def _asked_each_kind(self, version: int) -> bool:
-        """Whether one suite of each kind of certificate that is not banned was picked, or all of them refused."""
+        """Whether one suite of each kind of certificate that is not banned was picked, or all of them refused twice."""
         left = [code for code in suites_of(version) if SUITES[code].name not in (self._banned or ())]
+        noes: list[tuple[No, Hello | Hello2]] = []
         for kind in sorted({SUITES[code].authentication for code in left}):
             codes = tuple(code for code in left if SUITES[code].authentication == kind)
-            for shape in (Shape.FULL, Shape.PLAIN):
-                hello = hello_of(version, shape, suites=codes, server_name=self._steady.server_name)
-                reply = self._steady.insist(hello)
-                if isinstance(reply, Picked) or (isinstance(reply, Declined) and reply.sure):
-                    break
-            if not isinstance(reply, Picked | Declined):
+            full, plain = (
+                hello_of(version, shape, suites=codes, server_name=self._steady.server_name)
+                for shape in (Shape.FULL, Shape.PLAIN)
+            )
+            reply = self._steady.insist(full)
+            if isinstance(reply, Declined):
+                noes.append((No(self._steady.connections, reply.words), plain))
+            elif not isinstance(reply, Picked):
+                return False
+        twice = Twice(self._steady)
+        for no, plain in noes:
+            if isinstance(twice.insist(no, partial(self._steady.insist, plain)), Lost):
                 return False
         return self._steady.alive() is Alive.GOOD
 
@@ -123,15 +156,16 @@ class Offers:
         if version != SSL2 and suite_name(version, one.first.suite) not in names:
             names = (suite_name(version, one.first.suite), *names)
         partial = "" if self._banned is None or version == SSL2 else "only banned suites were asked for"
-        refused = tuple(suite_name(version, code) for code in swept.refused if code in ASSIGNED)
+        told = swept.complete and not partial  # then all that is not accepted was refused
+        refused = () if told else tuple(suite_name(version, code) for code in swept.refused if code in ASSIGNED)
         return Offer(
             version=VERSION_NAMES[version],
             answer=Answer.ACCEPTED,
             cause=one.cause,
             suites=names,
-            suites_complete=swept.complete and not partial,
+            suites_complete=told,
             suites_cause=swept.cause or partial,
-            refused=() if swept.complete and not partial else refused,
+            refused=refused,
             unasked=self._left_out(version, swept),
             server_order=swept.server_order,
             groups=tuple(GROUPS.get(group, f"{group:#06x}") for group in grouped.groups),

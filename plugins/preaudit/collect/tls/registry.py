@@ -81,6 +81,8 @@ CURVES = (*_NIST_FIRST, *(code for code in range(1, 42) if code not in (*_NIST_F
 """Curves up to TLS 1.2. No ffdhe: with one of them in the list RFC 7919 bids servers refuse DH groups of their own."""
 COMMON_CURVES = _NIST_FIRST
 FFDHE = (256, 257, 258, 259, 260)
+STANDARD_FIELD_BITS = frozenset({2048, 3072, 4096, 6144, 8192})
+"""Sizes of `FFDHE`."""
 GROUPS_13 = (
     *(0x11EC, *_NIST_FIRST, 0x11EB, 0x11ED, *FFDHE),
     *(*range(31, 42), 0x11EE, 0x200, 0x201, 0x202, 0x6399, 0x639A),

@@ -86,12 +86,14 @@ class Declined:
         sure: it can mean nothing else; handshake_failure is not sure, until a differently shaped hello gets it too.
         version: the other version that was picked, or None.
         suite: the suite that was picked before the alert came, or None.
+        spoken: the version of the record that an alert came in; 0 where it was none.
     """
 
     words: str
     sure: bool
     version: int | None = None
     suite: int | None = None
+    spoken: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from preaudit.collect.tls.asking import Asking
 from preaudit.collect.tls.chains import Chains, shake_classic, shake_modern
 from preaudit.collect.tls.modern import Shaken
-from preaudit.collect.tls.registry import TLS10, TLS12, TLS13
-from preaudit.collect.tls.versions import Spoken
-from preaudit.endpoint import Answer
+from preaudit.collect.tls.registry import TLS12, TLS13
+from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply, alert_words
+from preaudit.collect.tls.steady import YES, Alive, Steady
+from preaudit.collect.tls.trust import key_kind
+from preaudit.collect.tls.twice import Claim, No, Twice
 
 _KINDS = ("RSA", "ECDSA", "EdDSA")
+_NO = {40, 47, 71}
 
 
 class Shaking:
@@ -18,67 +23,114 @@ class Shaking:
     Attributes:
         last: version and result of the handshake that went on without certificate.
         asks: whether a CertificateRequest came, for each handshake of TLS 1.3.
-        complete: no further chain may be hidden.
-        cause: why that is not known, or why there are no chains.
+        claims: what was refused.
+        cause: why not every chain is known, or why there are none.
     """
 
-    def __init__(self, asking: Asking, server_name: str, chains: Chains, *, thorough: bool) -> None:
-        self._asking = asking
-        self._name = server_name
+    def __init__(self, asking: Asking, steady: Steady, twice: Twice, chains: Chains) -> None:
+        self._asking, self._steady, self._twice = asking, steady, twice
+        self._name = steady.server_name
         self._chains = chains
-        self._thorough = thorough
+        self._refused: tuple[str, ...] = ()
+        self.claims: list[Claim] = []
         self.last: tuple[int, Shaken] | None = None
         self.asks: list[bool | None] = []
-        self.complete = False
         self.cause = ""
 
-    def run(self, spoken: dict[int, Spoken], groups: tuple[int, ...], complete_before: bool) -> None:  # noqa: FBT001
-        """Shake hands under the newest version, and for the chains that TLS 1.3 may hide.
-
-        Args:
-            spoken: what is known of the versions.
-            groups: accepted in TLS 1.3, as far as known.
-            complete_before: all suites up to TLS 1.2 are known.
-        """
-        accepted = {version for version, one in spoken.items() if one.answer is Answer.ACCEPTED}
-        if TLS13 in accepted:
-            shaken = shake_modern(self._asking, self._name, groups, complete=True)
-            self._modern(shaken, "TLSv1.3")
-            self.last = (TLS13, shaken)
-            self.complete = self._others(groups) and complete_before
-        elif accepted & set(range(TLS10, TLS12 + 1)):
-            self.last = (TLS12, self._classic())
-            self.complete = complete_before
-        else:
-            self.complete = complete_before
-        if not self.complete and not self.cause:
-            self.cause = "not every suite and signature scheme was asked for"
+    def _shaken(self, shaken: Shaken) -> Shaken:
+        """Let the reduction know what a handshake says of the endpoint as a whole."""
+        if shaken.final:
+            self._steady.dead = Lost(shaken.failure, final=True)
+        elif shaken.finished:
+            self._steady.note(YES)
+        return shaken
 
     def _modern(self, shaken: Shaken, label: str) -> None:
         self.asks.append(shaken.asks_certificate)
         self._chains.add(shaken.chain, shaken.unread, label)
+
+    def try_modern(self, groups: tuple[int, ...], suite: int | None = None) -> Reply:
+        """A handshake of TLS 1.3 to its end: a yes as any other; where it goes less far, nothing is made of it.
+
+        Args:
+            groups: on offer, as far as a handshake can be done with them; () for all.
+            suite: the only one on offer; None for all that records can be read of.
+        """
+        shaken = self._shaken(shake_modern(self._asking, self._name, groups, suite=suite, complete=True))
+        if not shaken.finished or shaken.suite is None:
+            return self._refusal(shaken)
+        self._modern(shaken, "TLSv1.3")
+        self.last = (TLS13, shaken)
+        return Picked(TLS13, shaken.suite, group=shaken.group)
+
+    def _refusal(self, shaken: Shaken) -> Reply:
+        """What a handshake says that did not go to its end."""
+        if shaken.alert not in _NO:
+            return Lost(shaken.failure)
+        self._steady.note(words := alert_words(shaken.alert))
+        return Declined(words, sure=False)
+
+    def modern(self, groups: tuple[int, ...]) -> None:
+        """A handshake of TLS 1.3, as far as it goes."""
+        shaken = self._shaken(shake_modern(self._asking, self._name, groups, complete=True))
+        self._modern(shaken, "TLSv1.3")
+        self.last = (TLS13, shaken)
         if not shaken.chain and shaken.failure:
             self.cause = self.cause or f"TLSv1.3: {shaken.failure}"
 
-    def _classic(self) -> Shaken:
-        shaken = shake_classic(self._asking, self._name)
+    def classic(self) -> None:
+        """A handshake up to TLS 1.2, as far as it goes."""
+        shaken = self._shaken(shake_classic(self._asking, self._name))
         if shaken.failure and not shaken.refused:
-            again = shake_classic(self._asking, self._name)
-            return again if again.finished or again.refused else shaken
-        return shaken
+            again = self._shaken(shake_classic(self._asking, self._name))
+            shaken = again if again.finished or again.refused else shaken
+        self.last = (TLS12, shaken)
 
-    def _others(self, groups: tuple[int, ...]) -> bool:
-        """Whether a chain of each other kind of key was looked for in TLS 1.3, found or refused."""
-        if not self._thorough or (self.last and not self.last[1].chain):
+    def _steered(self, kinds: tuple[str, ...], groups: tuple[int, ...], *, backwards: bool = False) -> Reply:
+        """Whether there is a chain of one of these kinds of keys, in TLS 1.3."""
+        if self._steady.dead is not None:
+            return self._steady.dead
+        shaken = self._shaken(
+            shake_modern(self._asking, self._name, groups, steer=kinds, backwards=backwards)
+        )
+        if shaken.chain and shaken.suite is not None:
+            self._modern(shaken, f"TLSv1.3 {key_kind(shaken.chain[0])}")
+            return Picked(TLS13, shaken.suite, group=shaken.group, chain=shaken.chain)
+        return self._refusal(shaken)
+
+    def look_for_others(self, groups: tuple[int, ...]) -> None:
+        """Ask once for chains that no answer has shown so far, for the kinds of keys that none of them has."""
+        for _ in _KINDS:
+            seen = self._chains.kinds()
+            kinds = tuple(kind for kind in _KINDS if kind not in seen)
+            if not seen or not kinds:
+                return
+            reply = self._steered(kinds, groups)
+            if isinstance(reply, Declined):
+                self._refused = kinds
+                again = partial(self._steered, kinds, groups, backwards=True)
+                self.claims.append(Claim(self._steady.connections, reply.words, again))
+            if not isinstance(reply, Picked):
+                return
+
+    def all_kinds(self, groups: tuple[int, ...]) -> bool:
+        """Whether a chain of each kind of key was looked for in TLS 1.3: found, or refused twice."""
+        if self.last is None or not self.last[1].chain:
             return False
-        known = True
-        for kind in _KINDS:
-            if kind in self._chains.kinds_with("TLSv1.3"):
-                continue
-            shaken = shake_modern(self._asking, self._name, groups, steer=kind)
-            if shaken.chain:
-                self._modern(shaken, f"TLSv1.3 {kind}")
-            elif shaken.alert not in {40, 47, 71}:
-                known = False
-                self.cause = self.cause or f"TLSv1.3 with {kind} signatures: {shaken.failure}"
-        return known
+        refused = self._refused if self._steady.calm and all(map(self._twice.holds, self.claims)) else ()
+        for _ in _KINDS:
+            left = tuple(one for one in _KINDS if one not in refused and one not in self._chains.kinds("TLSv1.3"))
+            if not left:
+                break
+            reply = self._steered(left, groups)
+            if isinstance(reply, Declined):
+                no = No(self._steady.connections, reply.words)
+                reply = self._twice.insist(no, partial(self._steered, left, groups, backwards=True))
+                if isinstance(reply, Declined):
+                    return self._steady.alive() is Alive.GOOD
+            if not isinstance(reply, Picked):
+                self.cause = self.cause or f"TLSv1.3 with {' or '.join(left)} signatures: {reply.words}"
+                return False
+            if key_kind(reply.chain[0]) not in left:
+                break  # with a key that was not asked for, it has none of those that were
+        return True

@@ -26,6 +26,7 @@ from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply
 _BASE_POINT = b"\x09" + bytes(31)
 """A valid public key of x25519: enough to be answered with a ServerHello."""
 _TIME_OUT_WEIGHT = 2
+YES = ""
 
 
 class Alive(Enum):
@@ -76,6 +77,7 @@ class Steady:
         first: its answer.
         dead: why nothing more can be known, once the control has failed for good.
         seen: every accepting answer, with the shape of its hello.
+        noted: every yes and no, with the number of its connection: the words of a no, and `YES`.
     """
 
     def __init__(self, asker: Asker, server_name: str) -> None:
@@ -83,9 +85,24 @@ class Steady:
         self._slow = False
         self.server_name = server_name
         self.control: Hello | Hello2 | None = None
-        self.early: dict[int, Reply] = {}
+        self.early: dict[int, tuple[int, Reply]] = {}
         self.dead: Lost | None = None
         self.seen: list[tuple[Shape, Picked]] = []
+        self.noted: list[tuple[int, str]] = []
+
+    @property
+    def connections(self) -> int:
+        """How many there were so far: the number of the last one."""
+        return self._asker.connections
+
+    @property
+    def calm(self) -> bool:
+        """No positive control has failed so far."""
+        return not self._slow and self.dead is None
+
+    def note(self, words: str) -> None:
+        """Remember what the last connection brought: `YES`, or the words of a no."""
+        self.noted.append((self._asker.connections, words))
 
     def wait(self, turn: int = 0) -> None:
         """Back off before the given further try."""
@@ -107,7 +124,10 @@ class Steady:
         if isinstance(reply, Picked):
             shape = hello.shape if isinstance(hello, Hello) else Shape.FULL
             self.seen.append((shape, reply))
-        elif isinstance(reply, Lost) and reply.final:
+            self.note(YES)
+        elif isinstance(reply, Declined):
+            self.note(reply.words)
+        elif reply.final:
             self.dead = reply
         return reply
 
@@ -164,17 +184,21 @@ class Steady:
                 continue
             words = words or reply.words
             if shape is Shape.FULL:
-                self.early[version] = reply
+                self.early[version] = (self.connections, reply)
             if reply.version is not None and (reply.version, shape) not in candidates[:1]:
                 candidates.insert(0, (reply.version, shape))
         self.dead = Lost(first.words if first else f"no hello was answered with a ServerHello: {words}", final=True)
         return self.dead
 
-    def ask_version(self, version: int, shape: Shape = Shape.FULL) -> Reply:
-        """Whether a version is spoken; a handshake_failure is sure only when a differently shaped hello gets it too."""
-        reply = self.early.pop(version, None) or self.ask(hello_of(version, shape, server_name=self.server_name))
-        if not isinstance(reply, Declined) or reply.sure:
-            return reply
+    def ask_once(self, version: int, shape: Shape = Shape.FULL) -> tuple[int, Reply]:
+        """What one hello of a version gets, and the number of its connection."""
+        if version in self.early:
+            return self.early.pop(version)
+        reply = self.ask(hello_of(version, shape, server_name=self.server_name))
+        return self.connections, reply
+
+    def ask_again(self, version: int, shape: Shape = Shape.FULL) -> Reply:
+        """What differently shaped hellos of a version get, after a no that may have been one to the hello."""
         if version == TLS13:
             again = self.ask(_fallback(self.server_name))
             if not isinstance(again, Declined) or again.sure:
@@ -187,7 +211,7 @@ class Steady:
             if not isinstance(again, Declined):
                 return again
             if again.sure or again.suite is None:
-                return Declined(f"{again.words} to two hellos", sure=True)
+                return again
             left = tuple(code for code in left if code != again.suite)
         return Lost("each suite that it picked ended in an alert")
 

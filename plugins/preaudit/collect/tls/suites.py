@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from preaudit.collect.tls.hello import SMALL_SUITES, Hello, Shape
 from preaudit.collect.tls.registry import SUITES, TLS13, suite_name
 from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply
 from preaudit.collect.tls.steady import Alive, Steady, hello_of
+from preaudit.collect.tls.twice import No, Twice
 
+_IN_BETWEEN = "the positive control failed in between"
 _CHUNKS_LOST = 3
 """After so many chunks that gave no answer, no further one is tried."""
 
@@ -44,19 +48,30 @@ class Sweep:
         version: that is spoken.
         offered: codes to ask for.
         small: the server answers small hellos only.
+        accepted: shape of the hello that the version was found with.
+        known: accepting answers to full hellos that need no asking again.
     """
 
-    def __init__(self, steady: Steady, version: int, offered: tuple[int, ...], *, small: bool = False) -> None:
-        self._steady = steady
+    def __init__(  # noqa: PLR0913 - what is known of the version
+        self,
+        steady: Steady,
+        version: int,
+        offered: tuple[int, ...],
+        *,
+        small: bool = False,
+        accepted: Shape = Shape.FULL,
+        known: Sequence[Picked] = (),
+    ) -> None:
+        self._steady, self._twice = steady, Twice(steady)
         self._version = version
         self._offered = offered
-        self._small = small
-        self._picks: dict[int, Picked] = {}
+        self._small, self._accepted = small, accepted
+        self._picks: dict[int, Picked] = {pick.suite: pick for pick in known}
         self._failed: set[int] = set()
         self._groups: list[int] = []
         self._unclear: set[int] = set()
         self._lost = ""
-        self._shape: Shape | None = None
+        self._shape: Shape | None = Shape.FULL if known else None
 
     def run(self) -> Swept:
         """Ask until everything is refused, then run the positive control."""
@@ -69,7 +84,7 @@ class Sweep:
         picks, shape = tuple(self._picks.values()), self._shape or Shape.FULL
         if alive is not Alive.GOOD:
             dead = self._steady.dead
-            cause = dead.words if dead else "the positive control failed in between"
+            cause = dead.words if dead else _IN_BETWEEN
             return Swept(picks, (), complete=False, cause=cause, server_order=server_order, shape=shape)
         refused = tuple(code for code in self._offered if code not in self._picks and code not in self._unclear)
         cause = self._lost if self._unclear else ""
@@ -118,44 +133,72 @@ class Sweep:
         return None
 
     def _all(self) -> None:
-        refusals = 0
+        no: No | None = None
         if not self._small:
             for shape in (Shape.FULL, Shape.PLAIN):
+                if no and not self._twice.part(no):
+                    self._give_up(_IN_BETWEEN, self._offered)
+                    return
                 end = self._drain(self._offered, shape)
-                if end is None or (isinstance(end, Declined) and end.sure):
+                if end is None:
                     if shape is Shape.FULL and self._failed:
                         continue
                     self._settle()
                     return
-                refusals += isinstance(end, Declined)
-                if isinstance(end, Lost):
+                if isinstance(end, Declined):
+                    if no and self._twice.counts(no):
+                        self._settle()
+                        return
+                    # In a shape that is not accepted at all, a no says nothing about suites.
+                    told = self._accepted in {Shape.FULL, shape}
+                    no = No(self._steady.connections, end.words) if told else None
+                elif isinstance(end, Lost):
                     self._lost = end.words
                     if self._steady.alive() is Alive.DEAD:
-                        self._unclear.update(self._rest(self._offered, again=True))
+                        self._give_up(end.words, self._offered)
                         return
-        if refusals < 2:
-            self._in_chunks(refusals)
+            if no and self._accepted is Shape.PLAIN:
+                self._insist(no, self._offered, Shape.PLAIN)
+                self._settle()
+                return
+        self._in_chunks(no)
         self._settle()
+
+    def _give_up(self, cause: str, codes: tuple[int, ...]) -> None:
+        """Nothing that is left of these is known."""
+        self._lost = cause
+        self._unclear.update(self._rest(codes, again=True))
 
     def _settle(self) -> None:
         self._unclear -= self._picks.keys()
 
-    def _in_chunks(self, refusals: int) -> None:
-        """Small hellos, for servers that stumble over long ones; what stays unclear then is few suites only."""
+    def _in_chunks(self, no: No | None) -> None:
+        """Small hellos, for servers that stumble over long ones; what stays unclear then is few suites only.
+
+        Args:
+            no: what a long hello got.
+        """
         rest = self._rest(self._offered, again=True)
-        lost = 0
+        lost, refused = 0, []
         for start in range(0, len(rest), SMALL_SUITES):
             chunk = rest[start : start + SMALL_SUITES]
             if lost >= _CHUNKS_LOST or self._steady.dead:
                 self._unclear.update(chunk)
                 continue
             end = self._drain(chunk, Shape.SMALL)
-            if isinstance(end, Declined) and not end.sure and not refusals:
-                end = self._drain(chunk, Shape.PLAIN)
             if isinstance(end, Lost):
                 lost += 1
-                self._lost = end.words
-                self._unclear.update(self._rest(chunk, again=True))
+                self._give_up(end.words, chunk)
+            elif isinstance(end, Declined) and not (no and self._twice.counts(no)):
+                refused.append((chunk, No(self._steady.connections, end.words)))
+        for chunk, first in refused:
+            self._insist(first, chunk, Shape.SMALL if self._accepted is Shape.SMALL else Shape.PLAIN)
+
+    def _insist(self, no: No, codes: tuple[int, ...], shape: Shape) -> None:
+        """Ask for a second no."""
+        end = self._twice.insist(no, partial(self._drain, codes, shape))
+        if isinstance(end, Lost):
+            self._give_up(end.words, codes)
 
     def _check(self) -> tuple[Alive, bool | None]:
         """A positive control that tells the order as well, where several suites are accepted."""

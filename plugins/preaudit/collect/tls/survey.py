@@ -9,18 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from preaudit.collect.tls.asking import Asking
-from preaudit.collect.tls.chains import Chains
 from preaudit.collect.tls.connection import Dial
+from preaudit.collect.tls.course import Course
 from preaudit.collect.tls.facts import client_certificate, of_answers, without_certificate
-from preaudit.collect.tls.offers import Offers
 from preaudit.collect.tls.pace import HostGate, Pace
-from preaudit.collect.tls.registry import TLS13
 from preaudit.collect.tls.reply import Lost
 from preaudit.collect.tls.server_name import sni
-from preaudit.collect.tls.shaking import Shaking
 from preaudit.collect.tls.steady import Steady, codes_of
 from preaudit.collect.tls.trust import Anchor
-from preaudit.collect.tls.versions import Versions
 from preaudit.endpoint import VERSIONS, Answer, Offer, Tls
 
 
@@ -90,24 +86,15 @@ def survey(  # noqa: PLR0913 - the whole public face
     first = steady.find(codes_of(asked))
     if isinstance(first, Lost):
         return _nothing(wanted, first.words)
-    # Oldest first: the newest is then picked last, and vouches for the refusals before it.
-    spoken = Versions(steady, first, codes_of(asked)[::-1]).run()
-    offers = Offers(steady, spoken, wanted.banned if wanted.depth == "verdicts" else None, chains=wanted.chains)
-    offers.run()
-    chains = Chains()
-    for _, pick in steady.seen:
-        chains.add_pick(pick)
-    shaking = Shaking(asking, name, chains, thorough=wanted.depth == "inventory" or wanted.chains)
-    if steady.dead is not None:
-        shaking.cause = steady.dead.words
-    else:
-        shaking.run(spoken, offers.groups.get(TLS13, ()), offers.complete_before_13())
-    facts = of_answers(steady.seen)
-    answer, cause = without_certificate(shaking.last, spoken)
+    banned = wanted.banned if wanted.depth == "verdicts" else None
+    course = Course(asking, steady, first, codes_of(asked)[::-1], banned, chains=wanted.chains)
+    course.run()
+    facts, shaking = of_answers(steady.seen), course.shaking
+    answer, cause = without_certificate(shaking.last, course.spoken)
     return Tls(
-        offers=tuple(offers.offer(version) for version in VERSIONS),
-        chains=chains.result(anchors),
-        chains_complete=shaking.complete,
+        offers=tuple(course.offers.offer(version) for version in VERSIONS),
+        chains=course.chains.result(anchors),
+        chains_complete=course.chains_complete,
         chains_cause=shaking.cause,
         secure_renegotiation=facts.secure_renegotiation,
         extended_master_secret=facts.extended_master_secret,

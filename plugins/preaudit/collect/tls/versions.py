@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from preaudit.collect.tls.hello import Shape
-from preaudit.collect.tls.registry import VERSION_NAMES
-from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply
+from preaudit.collect.tls.hello import Hello, Shape
+from preaudit.collect.tls.registry import SSL3, TLS10, TLS11, TLS13, VERSION_NAMES
+from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply, alert_words
 from preaudit.collect.tls.steady import Alive, Steady
+from preaudit.collect.tls.twice import No, Twice
 from preaudit.endpoint import Answer
+
+_NO_SUCH_VERSION = alert_words(70)
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """What is known of one version: the answer, what it rests on, and the reply where it was accepted."""
+    """What is known of one version: the answer, what it rests on, and where it was accepted the reply and the shape."""
 
     answer: Answer
     cause: str = ""
     first: Picked | None = None
+    shape: Shape = Shape.FULL
 
 
 class Versions:
@@ -25,30 +30,97 @@ class Versions:
 
     Args:
         steady: with its positive control found.
+        twice: judges the noes.
         first: the control's answer.
-        versions: codes to ask for, in that order.
+
+    Attributes:
+        known: what is known of each version.
     """
 
-    def __init__(self, steady: Steady, first: Picked, versions: tuple[int, ...]) -> None:
-        self._steady = steady
-        self._versions = versions
+    def __init__(self, steady: Steady, twice: Twice, first: Picked) -> None:
+        self._steady, self._twice = steady, twice
+        self._unsure: dict[int, tuple[int, Declined]] = {}
+        self._asked: list[int] = []
         self._pending: dict[int, Declined] = {}
         self._lost: dict[int, Lost] = {}
         self._steadily = True
-        self.known: dict[int, Spoken] = {first.version: Spoken(Answer.ACCEPTED, "positive control", first)}
+        control = steady.control
+        shape = control.shape if isinstance(control, Hello) else Shape.FULL
+        self.known: dict[int, Spoken] = {first.version: Spoken(Answer.ACCEPTED, "positive control", first, shape)}
 
-    def run(self) -> dict[int, Spoken]:
-        """The answer for each version."""
-        for version in self._versions:
+    def ask(self, versions: Sequence[int], between: Callable[[], None] = lambda: None) -> None:
+        """Ask for each version once, in that order; what was refused is known once a later yes, or `finish`, says so.
+
+        Args:
+            versions: codes, oldest first: the newest is then picked last, and vouches for the refusals before it.
+            between: called after each.
+        """
+        for version in versions:
+            self._asked.append(version)
+            if version == TLS13:
+                self._second_noes()  # so that its yes vouches for them as well
             if version not in self.known:
-                self._note(version, self._steady.ask_version(version))
-                if version in self._lost:
-                    self._control()
+                number, reply = self._steady.ask_once(version)
+                if isinstance(reply, Declined) and not reply.sure:
+                    self._unsure[version] = (number, reply)
+                else:
+                    self._note(version, reply)
+                    if version in self._lost:
+                        self._control()
+                between()
+        self._second_noes()
+
+    def _second_noes(self) -> None:
+        """Ask again for what was refused in words that may mean something else, now that other words came as well."""
+        unsure, self._unsure = self._unsure, {}
+        for version, (number, reply) in unsure.items():
+            if version == SSL3 and reply.spoken == SSL3 and reply.suite is None and self._refuses_above_ssl3():
+                said = f"{reply.words}, and {_NO_SUCH_VERSION} to TLSv1.0 and TLSv1.1"
+                self._note(version, Declined(said, sure=True))
+            else:
+                self._note(version, self._second_no(version, number, reply))
+
+    def _refuses_above_ssl3(self) -> bool:
+        """Whether hellos of TLS 1.0 and 1.1 got protocol_version.
+
+        A server that speaks SSLv3 picks it in answer to them, unless it speaks those as well. SSLv3 has no word of its
+        own for a version that is not spoken, so servers say handshake_failure in a record of SSLv3: with these two, it
+        was refused three times.
+        """
+        told = [self._pending.get(version) for version in (TLS10, TLS11)]
+        return self._steady.calm and all(one is not None and one.words == _NO_SUCH_VERSION for one in told)
+
+    def _second_no(self, version: int, number: int, reply: Declined, shape: Shape = Shape.FULL) -> Reply:
+        """What a version gets in another shape, after a no that is not sure.
+
+        As the first one may have been a no to the shape, the second one would stand alone: it is asked for twice.
+        """
+        for _ in range(2):
+            again = self._twice.insist(No(number, reply.words), lambda: self._steady.ask_again(version, shape))
+            if not isinstance(again, Declined) or again.sure:
+                return again
+            number, reply = self._steady.connections, again
+        return Declined(f"{reply.words} to three hellos", sure=True)
+
+    def _ask(self, version: int, shape: Shape = Shape.FULL) -> Reply:
+        number, reply = self._steady.ask_once(version, shape)
+        if isinstance(reply, Declined) and not reply.sure:
+            return self._second_no(version, number, reply, shape)
+        return reply
+
+    def accept(self, version: int, first: Picked) -> None:
+        """Take a yes that a handshake brought; it vouches for the refusals before it."""
+        self._asked.append(version)
+        self.known[version] = Spoken(Answer.ACCEPTED, f"{VERSION_NAMES[version]} was picked", first, Shape.PLAIN)
+        self._confirm()
+
+    def finish(self) -> dict[int, Spoken]:
+        """The answer for each version that was asked for."""
         if self._pending:
             self._control()
         self._again()
         cause = self._steady.dead.words if self._steady.dead else "no clear answer"
-        for version in self._versions:
+        for version in self._asked:
             if version not in self.known:
                 lost = self._lost.get(version)
                 self.known[version] = Spoken(Answer.INCONCLUSIVE, lost.words if lost else cause)
@@ -57,7 +129,8 @@ class Versions:
     def _note(self, version: int, reply: Reply) -> None:
         self._lost.pop(version, None)
         if isinstance(reply, Picked):
-            self.known[version] = Spoken(Answer.ACCEPTED, f"{VERSION_NAMES[version]} was picked", reply)
+            shape = self._steady.seen[-1][0]
+            self.known[version] = Spoken(Answer.ACCEPTED, f"{VERSION_NAMES[version]} was picked", reply, shape)
             self._confirm()
         elif isinstance(reply, Declined):
             self._pending[version] = reply
@@ -77,7 +150,7 @@ class Versions:
             doubtful = list(self._pending)
             self._pending.clear()
             for version in doubtful:
-                self._note(version, self._steady.ask_version(version))
+                self._note(version, self._ask(version))
             alive = Alive.GOOD if self._steady.alive() is Alive.GOOD else Alive.DEAD
         if alive is Alive.GOOD:
             self._confirm()
@@ -95,7 +168,7 @@ class Versions:
             for version, lost in list(self._lost.items()):
                 if turn and not (lost.repeats and lost.words == before[version].words):
                     continue
-                self._note(version, self._steady.ask_version(version, shape))
+                self._note(version, self._ask(version, shape))
             for _ in range(controls):
                 self._control()
         if not self._steadily:
