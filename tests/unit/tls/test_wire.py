@@ -46,7 +46,7 @@ def test_a_flight_is_read_in_any_pieces(suite, step) -> None:
     ("data", "expected"),
     [
         (alert(70), Declined("alert protocol_version", sure=True, spoken=TLS12)),
-        (alert(71), Declined("alert insufficient_security", sure=True, spoken=TLS12)),
+        (alert(71), Declined("alert insufficient_security", sure=False, spoken=TLS12)),
         (alert(40), Declined("alert handshake_failure", sure=False, spoken=TLS12)),
         (alert(40, level=1), Declined("alert handshake_failure", sure=False, spoken=TLS12)),
         (alert(80), Lost("alert internal_error", repeats=True)),

@@ -12,16 +12,17 @@ from preaudit.collect.tls.wire import Garbage
 _ORDER = {messages.SERVER_HELLO: 0, 23: 1, messages.CERTIFICATE: 2, 22: 3, messages.KEY_EXCHANGE: 4,
           messages.CERTIFICATE_REQUEST: 5, messages.HELLO_DONE: 6}  # fmt: skip
 """Messages of the flight up to TLS 1.2 in their order; 22 is CertificateStatus, 23 SupplementalData."""
-_SURE = {70, 71}
-_HANDSHAKE_FAILURE = 40
+_PROTOCOL_VERSION = 70
+_UNSURE = {40, 71}
+"""Said of versions, suites, groups and signatures alike."""
 
 
 def alert_reply(code: int, suite: int | None = None, spoken: int = 0) -> Reply:
     """What a fatal alert says in answer to a hello; `suite` was picked before it, `spoken` is its record's version."""
     words = alert_words(code) if suite is None else f"{alert_words(code)} after {SUITES[suite].name} was picked"
-    if code == _HANDSHAKE_FAILURE or (code in _SURE and suite is not None):
+    if code in _UNSURE or (code == _PROTOCOL_VERSION and suite is not None):
         return Declined(words, sure=False, suite=suite, spoken=spoken)
-    if code in _SURE:
+    if code == _PROTOCOL_VERSION:
         return Declined(words, sure=True, spoken=spoken)
     return Lost(words, repeats=True, suite=suite)
 

@@ -83,7 +83,8 @@ class Declined:
 
     Attributes:
         words: what said it ("alert protocol_version", "TLSv1.0 picked").
-        sure: it can mean nothing else; handshake_failure is not sure, until a differently shaped hello gets it too.
+        sure: it can mean nothing else; handshake_failure and insufficient_security are not, until a differently shaped
+            hello gets them too.
         version: the other version that was picked, or None.
         suite: the suite that was picked before the alert came, or None.
         spoken: the version of the record that an alert came in; 0 where it was none.

@@ -90,9 +90,7 @@ class Shaking:
         """Whether there is a chain of one of these kinds of keys, in TLS 1.3."""
         if self._steady.dead is not None:
             return self._steady.dead
-        shaken = self._shaken(
-            shake_modern(self._asking, self._name, groups, steer=kinds, backwards=backwards)
-        )
+        shaken = self._shaken(shake_modern(self._asking, self._name, groups, steer=kinds, backwards=backwards))
         if shaken.chain and shaken.suite is not None:
             self._modern(shaken, f"TLSv1.3 {key_kind(shaken.chain[0])}")
             return Picked(TLS13, shaken.suite, group=shaken.group, chain=shaken.chain)

@@ -76,7 +76,7 @@ class Steady:
         control: the hello that was answered first.
         first: its answer.
         dead: why nothing more can be known, once the control has failed for good.
-        seen: every accepting answer, with the shape of its hello.
+        told: every hello that got a yes or a no, with that.
         noted: every yes and no, with the number of its connection: the words of a no, and `YES`.
     """
 
@@ -87,7 +87,7 @@ class Steady:
         self.control: Hello | Hello2 | None = None
         self.early: dict[int, tuple[int, Reply]] = {}
         self.dead: Lost | None = None
-        self.seen: list[tuple[Shape, Picked]] = []
+        self.told: list[tuple[Hello | Hello2, Picked | Declined]] = []
         self.noted: list[tuple[int, str]] = []
 
     @property
@@ -99,6 +99,12 @@ class Steady:
     def calm(self) -> bool:
         """No positive control has failed so far."""
         return not self._slow and self.dead is None
+
+    @property
+    def seen(self) -> list[tuple[Shape, Picked]]:
+        """Every accepting answer so far, with the shape of its hello."""
+        yeses = ((hello, reply) for hello, reply in self.told if isinstance(reply, Picked))
+        return [(hello.shape if isinstance(hello, Hello) else Shape.FULL, reply) for hello, reply in yeses]
 
     def note(self, words: str) -> None:
         """Remember what the last connection brought: `YES`, or the words of a no."""
@@ -122,10 +128,10 @@ class Steady:
             self._asker.wait(self._asker.pace.back_offs[0] / 2 if self.tries else 0)
         reply = self._asker.ask(hello)
         if isinstance(reply, Picked):
-            shape = hello.shape if isinstance(hello, Hello) else Shape.FULL
-            self.seen.append((shape, reply))
+            self.told.append((hello, reply))
             self.note(YES)
         elif isinstance(reply, Declined):
+            self.told.append((hello, reply))
             self.note(reply.words)
         elif reply.final:
             self.dead = reply

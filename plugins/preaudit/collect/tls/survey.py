@@ -12,6 +12,7 @@ from preaudit.collect.tls.asking import Asking
 from preaudit.collect.tls.connection import Dial
 from preaudit.collect.tls.course import Course
 from preaudit.collect.tls.facts import client_certificate, of_answers, without_certificate
+from preaudit.collect.tls.fickle import contradiction, doubted
 from preaudit.collect.tls.pace import HostGate, Pace
 from preaudit.collect.tls.reply import Lost
 from preaudit.collect.tls.server_name import sni
@@ -91,11 +92,16 @@ def survey(  # noqa: PLR0913 - the whole public face
     course.run()
     facts, shaking = of_answers(steady.seen), course.shaking
     answer, cause = without_certificate(shaking.last, course.spoken)
+    offers = tuple(course.offers.offer(version) for version in VERSIONS)
+    chains_complete, chains_cause = course.chains_complete, shaking.cause
+    if said := contradiction(steady.told):
+        offers, chains_complete, chains_cause = tuple(doubted(one, said) for one in offers), False, said
+        answer, cause = (Answer.INCONCLUSIVE, said) if answer is Answer.REFUSED else (answer, cause)
     return Tls(
-        offers=tuple(course.offers.offer(version) for version in VERSIONS),
+        offers=offers,
         chains=course.chains.result(anchors),
-        chains_complete=course.chains_complete,
-        chains_cause=shaking.cause,
+        chains_complete=chains_complete,
+        chains_cause=chains_cause,
         secure_renegotiation=facts.secure_renegotiation,
         extended_master_secret=facts.extended_master_secret,
         encrypt_then_mac=facts.encrypt_then_mac,

@@ -6,13 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from preaudit.collect.tls.hello import Hello, Shape
-from preaudit.collect.tls.registry import SSL3, TLS10, TLS11, TLS13, VERSION_NAMES
+from preaudit.collect.tls.registry import SSL3, TLS10, TLS11, TLS12, TLS13, VERSION_NAMES
 from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply, alert_words
 from preaudit.collect.tls.steady import Alive, Steady
 from preaudit.collect.tls.twice import No, Twice
 from preaudit.endpoint import Answer
 
 _NO_SUCH_VERSION = alert_words(70)
+
+
+def _needs_another(version: int, no: Declined) -> bool:
+    """Whether it takes further noes to believe the first one.
+
+    protocol_version says enough of old versions; of those that nearly every server speaks, a stray one would hide all.
+    """
+    return not no.sure or (version >= TLS12 and no.version is None)
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Versions:
                 self._second_noes()  # so that its yes vouches for them as well
             if version not in self.known:
                 number, reply = self._steady.ask_once(version)
-                if isinstance(reply, Declined) and not reply.sure:
+                if isinstance(reply, Declined) and _needs_another(version, reply):
                     self._unsure[version] = (number, reply)
                 else:
                     self._note(version, reply)
@@ -97,14 +105,14 @@ class Versions:
         """
         for _ in range(2):
             again = self._twice.insist(No(number, reply.words), lambda: self._steady.ask_again(version, shape))
-            if not isinstance(again, Declined) or again.sure:
+            if not isinstance(again, Declined) or not _needs_another(version, again):
                 return again
             number, reply = self._steady.connections, again
         return Declined(f"{reply.words} to three hellos", sure=True)
 
     def _ask(self, version: int, shape: Shape = Shape.FULL) -> Reply:
         number, reply = self._steady.ask_once(version, shape)
-        if isinstance(reply, Declined) and not reply.sure:
+        if isinstance(reply, Declined) and _needs_another(version, reply):
             return self._second_no(version, number, reply, shape)
         return reply
 

@@ -1,0 +1,64 @@
+"""Whether an endpoint says yes and no to the same offer: servers that differ behind one address, or a fault by chance.
+
+No number of noes is proof where each may come from the one server among others that says no to everything. What gives
+it away is that what was accepted is refused as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from preaudit.collect.tls.asking import Hello2
+from preaudit.collect.tls.hello import Hello
+from preaudit.collect.tls.reply import Declined, Picked
+from preaudit.endpoint import Answer, Offer
+
+Told = Sequence[tuple[Hello | Hello2, Picked | Declined]]
+"""Hellos with their yeses and noes, in the order in which they came."""
+
+
+def _holds(refused: Hello | Hello2, accepted: Hello | Hello2, suite: int) -> bool:
+    """Whether the refused offer holds all that the accepted one was accepted for, and differs in nothing else.
+
+    Only suites and groups may be more: servers that prefer one of those that came in addition still accept one.
+    """
+    if not isinstance(refused, Hello) or not isinstance(accepted, Hello):
+        return refused == accepted
+    return (
+        suite in refused.suites
+        and refused == replace(accepted, suites=refused.suites, groups=refused.groups, share=refused.share)
+        and set(accepted.groups) <= set(refused.groups)
+    )
+
+
+def contradiction(told: Told) -> str:
+    """How it contradicted itself: the words of a no to what it accepted; "" where it did not.
+
+    A suite that was picked and then ended in an alert is no such no: it says which suite it was about.
+    """
+    accepted = [(hello, reply.suite) for hello, reply in told if isinstance(reply, Picked)]
+    for hello, reply in told:
+        if not isinstance(reply, Declined) or reply.suite is not None:
+            continue
+        if any(_holds(hello, other, suite) for other, suite in accepted):
+            return f"it said yes and no ({reply.words}) to the same offer: its noes are not believed"
+    return ""
+
+
+def doubted(offer: Offer, cause: str) -> Offer:
+    """The offer without its noes."""
+    if offer.answer in {Answer.REFUSED, Answer.CUT_OFF}:
+        return Offer(version=offer.version, answer=Answer.INCONCLUSIVE, cause=cause)
+    if offer.answer is not Answer.ACCEPTED:
+        return offer
+    return Offer(
+        version=offer.version,
+        answer=offer.answer,
+        cause=offer.cause,
+        suites=offer.suites,
+        suites_cause=cause,
+        server_order=offer.server_order,
+        groups=offer.groups,
+        groups_cause=cause,
+    )
