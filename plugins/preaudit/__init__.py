@@ -11,7 +11,7 @@ from preaudit.passwords import account_names
 from preaudit.requirement import requirement
 from preaudit.subjects.certificate import Certificate
 from preaudit.subjects.chain import Presented
-from preaudit.subjects.ciphersuite import CipherSuite
+from preaudit.subjects.ciphersuite import CIPHER_CLASSES, CIPHER_HASHES, CIPHERS, CipherSuite
 from preaudit.subjects.component import ApiServer, Component, ControllerManager, Etcd, Scheduler
 from preaudit.subjects.component_endpoint import ClosedPort, ComponentEndpoint
 from preaudit.subjects.coverage import EndpointCoverage
@@ -34,6 +34,9 @@ __version__ = "0.1.0"
 __all__ = [
     "ACCOUNTS",
     "BINDINGS",
+    "CIPHERS",
+    "CIPHER_CLASSES",
+    "CIPHER_HASHES",
     "DEBUG_PATHS",
     "WORKLOAD_SOURCES",
     "ApiServer",

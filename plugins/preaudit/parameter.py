@@ -27,12 +27,15 @@ class Parameter(Generic[T]):
         type: what the value must convert to: int, str, bool, list[str], or a msgspec.Struct.
         unit: "d", "MB"; "" where there is none.
         meaning: one sentence.
+        among: what a text may be, or each text of a list; () for any text. A word that means nothing would forbid
+            nothing, and nobody would be told.
     """
 
     name: str
     type: type[T]
     unit: str
     meaning: str
+    among: tuple[str, ...] = ()
 
     def convert(self, value: Any) -> T:
         """The value as `type`.
@@ -46,10 +49,20 @@ class Parameter(Generic[T]):
             raise UsageError(f"{self.name}: {error}".replace("`", "")) from None
         if self.type is int and not 0 <= int(value) <= _MOST:
             raise UsageError(f"{self.name}: {value} is not from 0 to {_MOST}")
+        for word in (found if isinstance(found, list) else [found]) if self.among else []:
+            if word not in self.among:
+                raise UsageError(f"{self.name}: {word!r} is none of {', '.join(self.among)}")
         return found
 
 
-def parameter(name: str, type: type[T], *, meaning: str, unit: str = "") -> Parameter[T]:  # noqa: A002 - the word
+def parameter(
+    name: str,
+    type: type[T],  # noqa: A002 - the word
+    *,
+    meaning: str,
+    unit: str = "",
+    among: tuple[str, ...] = (),
+) -> Parameter[T]:
     """Declare a profile parameter at the head of a suite's file.
 
     Raises:
@@ -57,7 +70,7 @@ def parameter(name: str, type: type[T], *, meaning: str, unit: str = "") -> Para
     """
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no parameter name; write it like certificate.days_left")
-    return Parameter(name, type, unit, meaning)
+    return Parameter(name, type, unit, meaning, among)
 
 
 class Policy:

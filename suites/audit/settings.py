@@ -6,13 +6,14 @@ import re
 
 from preaudit import ApiServer, Component, NotObservable, Policy, parameter
 
+_VERSIONS = ("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
 TLS_MINIMUM = parameter(
-    "audit.tls_min_version", str, meaning="Lowest TLS version that a component may offer: VersionTLS12 or VersionTLS13."
-)
+    "audit.tls_min_version", str, among=_VERSIONS[2:],
+    meaning="Lowest TLS version that a component may offer: VersionTLS12 or VersionTLS13.",
+)  # fmt: skip
 TLS_CIPHERS = parameter(
     "audit.tls_cipher_suites", list[str], meaning="Cipher suites of TLS 1.2 and below that a component may offer."
 )
-_VERSIONS = ("VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
 _ETCD_VERSIONS = {"TLS1.2": "VersionTLS12", "TLS1.3": "VersionTLS13"}
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 

@@ -7,7 +7,9 @@ from preaudit import WORKLOAD_SOURCES, Namespace, Policy, parameter, requirement
 from .versions import VERSION, minor
 
 LEVELS = ("privileged", "baseline", "restricted")
-LEVEL = parameter("pod_security.level", str, meaning="Pod Security level that every namespace must enforce.")
+LEVEL = parameter(
+    "pod_security.level", str, meaning="Pod Security level that every namespace must enforce.", among=LEVELS
+)
 _BASELINE = ((19, "the fields of seccomp profiles"), (34, "the hosts of probes and lifecycle hooks"))
 ADDED = {
     "privileged": (),

@@ -1,15 +1,30 @@
 """Cipher suites: which ones an endpoint accepts, in every version that it speaks."""
 
-from preaudit import CipherSuite, Endpoint, Policy, listed, parameter, requirement
+from preaudit import (
+    CIPHER_CLASSES,
+    CIPHER_HASHES,
+    CIPHERS,
+    CipherSuite,
+    Endpoint,
+    Policy,
+    listed,
+    parameter,
+    requirement,
+)
 
 from .settings import TLS, is_listed, speaks_tls
 
 BANNED = parameter(
     "tls.banned_suites", list[str],
     meaning="Classes of broken cipher suites: NULL, anon, EXPORT, RC4, RC2, DES, 3DES, IDEA, SEED, MD5.",
+    among=CIPHER_CLASSES,
 )  # fmt: skip
-CBC_HASHES = parameter("tls.refused_cbc_hashes", list[str], meaning="Hashes of the CBC suites that are refused.")
-UNAPPROVED = parameter("tls.unapproved_ciphers", list[str], meaning="Ciphers that the regulation has not approved.")
+CBC_HASHES = parameter(
+    "tls.refused_cbc_hashes", list[str], meaning="Hashes of the CBC suites that are refused.", among=CIPHER_HASHES
+)
+UNAPPROVED = parameter(
+    "tls.unapproved_ciphers", list[str], meaning="Ciphers that the regulation has not approved.", among=CIPHERS
+)
 LISTED = parameter(
     "tls.listed_suites", list[str], meaning="Cipher suites that are known and allowed, by IANA name; * for any letters."
 )

@@ -8,8 +8,19 @@ from functools import lru_cache
 
 from preaudit.errors import NotObservable
 
-CLASSES = ("NULL", "anon", "EXPORT", "RC4", "RC2", "DES", "3DES", "IDEA", "SEED", "MD5")
+CIPHER_CLASSES = ("NULL", "anon", "EXPORT", "RC4", "RC2", "DES", "3DES", "IDEA", "SEED", "MD5")
 """Words for what breaks a suite, as a profile's list names them."""
+CIPHERS = (
+    "28147_CNT", "3DES_EDE_CBC", "AEGIS_128L", "AEGIS_256", "AES_128_CBC", "AES_128_CCM", "AES_128_CCM_8",
+    "AES_128_GCM", "AES_256_CBC", "AES_256_CCM", "AES_256_CCM_8", "AES_256_GCM", "ARIA_128_CBC", "ARIA_128_GCM",
+    "ARIA_256_CBC", "ARIA_256_GCM", "CAMELLIA_128_CBC", "CAMELLIA_128_GCM", "CAMELLIA_256_CBC", "CAMELLIA_256_GCM",
+    "CHACHA20_POLY1305", "DES40_CBC", "DES_CBC", "DES_CBC_40", "IDEA_CBC", "KUZNYECHIK_CTR", "KUZNYECHIK_MGM_L",
+    "KUZNYECHIK_MGM_S", "MAGMA_CTR", "MAGMA_MGM_L", "MAGMA_MGM_S", "NULL", "RC2_CBC_40", "RC2_CBC_56", "RC4_128",
+    "RC4_40", "RC4_56", "SEED_CBC", "SM4_CCM", "SM4_GCM",
+)  # fmt: skip
+"""What enciphers in the suites that IANA assigned, as a profile's list names it."""
+CIPHER_HASHES = ("GOSTR3411", "IMIT", "MD5", "OMAC", "SHA", "SHA256", "SHA384", "SHA512", "SM3")
+"""Their hashes; SHA is SHA-1."""
 _SPLIT = re.compile(r"(?:OLD_)?(?:TLS|SSL)_(.+)_WITH_(.+)")
 _SSLV2 = re.compile(r"SSL_CK_(.+?)(?:_WITH_([A-Z0-9]+))?(?:_\d)?")
 # TLS 1.3 agrees on keys apart from its suites; those of RFC 9150 name a hash and nothing that enciphers.
@@ -53,7 +64,7 @@ class CipherSuite:
 
     @property
     def classes(self) -> frozenset[str]:
-        """Those of `CLASSES` that it belongs to."""
+        """Those of `CIPHER_CLASSES` that it belongs to."""
         words = set(f"{self.exchange}_{self.cipher}".split("_"))
         found: set[str] = words & {"NULL", "anon", "RC4", "RC2", "IDEA", "SEED", "3DES"}
         if self.exchange == "NULL":

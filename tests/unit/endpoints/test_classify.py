@@ -1,5 +1,6 @@
 """What a port speaks, told from its first words; what it does not say is never taken for something."""
 
+import itertools
 import socket
 import struct
 import threading
@@ -94,6 +95,18 @@ def test_that_plain_requests_are_refused_is_believed_between_answers_only(tmp_pa
             whole(connection)
 
     assert classified(talk).plaintext.value == {1: True, 2: False, 3: None}[ended]
+
+
+@pytest.mark.parametrize(("lasts", "value"), [(1, True), (2, True), (3, True), (99, None)])
+def test_an_outage_refuses_no_plain_request(tmp_path, lasts, value):
+    """Whatever comes is cut off for a while, right after a first hello was answered."""
+    numbers, whole = itertools.count(), multiplexed(tmp_path, http(PLAIN))
+
+    def talk(connection):
+        if not 0 < next(numbers) <= lasts:
+            whole(connection)
+
+    assert classified(talk).plaintext.value is value
 
 
 def test_plain_http_in_answer_to_a_hello_is_http():

@@ -100,13 +100,14 @@ def _plain_beside_tls(open_: Open, server_name: str) -> Fact:
 
 
 def _asked_plainly(open_: Open, server_name: str) -> Fact:
-    """What a plain request brings; that it ends the connection counts the second time, where TLS is answered then."""
+    """What a plain request brings; that it ends the connection counts twice, where TLS is answered after each."""
     ask = Ask("/", question_ask().host)  # what is wrong with it stands in the text, which HEAD would not bring
-    answer = said_back(open_, ask.encoded())
-    if answer == ENDED:
+    for _ in range(2):
         answer = said_back(open_, ask.encoded())
-        if answer == ENDED and said_back(open_, hello(server_name)) not in {HANDSHAKE, ALERT}:
+        if answer == ENDED and not _speaks_tls(open_, server_name):
             answer = b""
+        if answer != ENDED:
+            break
     if not answer:
         return Fact(None, "what it does with a plain request is not clear")
     if answer in {ALERT, ENDED}:
@@ -127,6 +128,10 @@ def _asked_plainly(open_: Open, server_name: str) -> Fact:
         told = f"{page.status}, which may be a demand for TLS" if page.status else page.cause
         return Fact(None, f"what it does with a plain request is not clear ({told})")
     return Fact(True, f"plain HTTP is answered with {page.status}, beside TLS")  # noqa: FBT003 - a value
+
+
+def _speaks_tls(open_: Open, server_name: str) -> bool:
+    return said_back(open_, hello(server_name)) in {HANDSHAKE, ALERT}
 
 
 def _first(open_: Open, server_name: str) -> tuple[bytes, str]:
