@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import mariadb, postgresql
+from tests.databases import mariadb, postgresql, vitess
 from tests.databases.tried import looked_at
 from tests.tls.zoo import pki
 from tests.tls.zoo.ground import HOST, Ground
@@ -85,3 +85,10 @@ def full_mariadb(ground, mariadb_data):
     port = mariadb.start(ground, mariadb_data, "mariadb-full", "--max-connections=10")
     with mariadb.sessions(ground, "mariadb-full", 10):
         yield port
+
+
+@pytest.fixture(scope="session")
+def vitesses(ground):
+    """One of each manner, and what a look sees of it."""
+    _needs(vitess.missing())
+    return {manner: looked_at(HOST, port) for manner, port in vitess.start(ground).items()}

@@ -1,4 +1,4 @@
-"""Passwords at the real MariaDB: let in is found, refused is refused, and all else is unknown."""
+"""Passwords at the real MariaDB and at Vitess: let in is found, refused is refused, and all else is unknown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from preaudit.collect.endpoints.accounts import Account
 from tests.databases.tried import looked_at
+from tests.databases.vitess import MANNERS
 from tests.tls.zoo.ground import HOST
 
 
@@ -49,3 +50,15 @@ def test_an_account_that_comes_within_tls_alone(mariadbs, tls, value):
 def test_a_server_that_is_full_is_unknown(full_mariadb):
     fact = looked_at(HOST, full_mariadb).tried(Account("mysql", "native", "right"))
     assert (fact.value, "1040" in fact.cause) == (None, True), fact
+
+
+@pytest.mark.parametrize("manner", MANNERS, ids=str)
+@pytest.mark.parametrize(("user", "password", "value"), [
+    ("shop", "right", True), ("shop", "wrong", False), ("shop", "", False), ("nobody", "right", False), ("nothing", "", True), ("nothing", "x", False),
+    ("elsewhere", "right", False),
+])  # fmt: skip
+def test_what_mysql_does_by_default(vitesses, manner, user, password, value):
+    """caching_sha2_password, which is spoken within TLS only: without, it is not offered, and nothing is known."""
+    tls, _, _ = manner
+    fact = vitesses[manner].tried(Account("mysql", user, password))
+    assert fact.value is (value if tls else None), fact
