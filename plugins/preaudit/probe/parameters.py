@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from preaudit.errors import UsageError
 from preaudit.parameter import parameter
 
 if TYPE_CHECKING:
@@ -44,8 +46,17 @@ class Settings:
 
 
 def settings_of(policy: Policy) -> Settings:
-    """What a profile says."""
+    """What a profile says.
+
+    Raises:
+        UsageError: an address is none.
+    """
     metadata, sidecars = policy[METADATA], policy[SIDECARS]
+    for address in metadata:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise UsageError(f"{METADATA.name}: {address!r} is no address; write it like 169.254.169.254") from None
     return Settings(
         namespace=policy[NAMESPACE], image=policy[IMAGE], seconds=policy[SECONDS], metadata=tuple(metadata),
         sidecars=tuple(sidecars),
