@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from preaudit.collect.tls.connection import Reset
-from preaudit.collect.tls.registry import SUITES
+from preaudit.collect.tls.registry import BEYOND_MODERN, SUITES, VERSION_CODES
 from preaudit.endpoint import Answer, Tls
 from tests.unit.tls.scripted import Network, Script, Weak, alert, read_hello, record
 from tests.unit.tls.test_faults import WEAK, honest, look
@@ -137,3 +137,28 @@ def test_a_no_of_ssl3_itself_needs_no_further_hello(no, hellos) -> None:
 def _is_ssl3(hello: bytes) -> bool:
     seen = read_hello(hello)
     return seen is not None and seen.version == 0x0300
+
+
+WIDE = (0xC02F, 0xC030, 0xCCA8, 0x009E, 0x009F, 0x002F, 0x0035, 0x0033, 0x0039, 0x003C, 0x003D, 0xC013, 0xC014, 0xC027, 0xC028, 0x0067, 0x006B)
+
+
+@pytest.mark.parametrize("suites", [{0x0303: WIDE}, {0x0303: WIDE, 0x0304: (0x1302,)}])
+def test_few_connections_tell_every_version_and_then_what_they_can(suites) -> None:
+    weak = Weak(suites, own_order=True)
+    network = Network(weak)
+    seen = look(network, depth="verdicts", banned=BEYOND_MODERN, max_connections=19, chains=True)
+    honest(seen, weak)
+    assert network.connections == 19
+    assert all(one.answer is (Answer.ACCEPTED if VERSION_CODES[one.version] in suites else Answer.REFUSED) for one in seen.offers)
+    assert len(seen.offer("TLSv1.2").suites) >= 8
+
+
+def test_versions_that_give_no_clear_answer_keep_no_suite_from_being_seen() -> None:
+    weak = Weak({0x0303: (0xC02F, 0x002F)}, own_order=True)
+
+    def script(_: int, hello: bytes) -> bytes | None:
+        seen = read_hello(hello)
+        return alert(80) if seen is None or seen.version < 0x0303 else None
+
+    seen = look(Network(weak, script), depth="verdicts", banned=BEYOND_MODERN, max_connections=19, chains=True)
+    assert "TLS_RSA_WITH_AES_128_CBC_SHA" in seen.offer("TLSv1.2").suites

@@ -81,6 +81,11 @@ class Asking:
         self._most = most
         self.connections = 0
 
+    @property
+    def limited(self) -> bool:
+        """Connections may run out before all is asked for."""
+        return self._most > 0
+
     def over(self) -> Lost | None:
         """Why nothing can be asked any more; None while it can."""
         if self.stop is not None and self.stop.is_set():

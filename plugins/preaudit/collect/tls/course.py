@@ -45,6 +45,7 @@ class Course:
     ) -> None:  # fmt: skip
         self._steady, self._first, self._asked = steady, first, versions
         self._whole, self._thorough = banned is None, banned is None or chains
+        self._limited = asking.limited  # then versions come first: what few connections tell most of
         self._twice = Twice(steady)
         self._versions = Versions(steady, self._twice, first)
         self.spoken = self._versions.known
@@ -62,11 +63,13 @@ class Course:
         if late:
             self._versions.ask(self._asked[:-1], self._among_versions)
         else:
-            self._begin(self._first.version)
+            if not self._limited:
+                self._begin(self._first.version)
             self._versions.ask(self._asked)
+            if self._limited:  # what is not clear yet takes many more
+                self._begin_all()
             self._versions.finish()
-        for version in sorted(self.spoken, reverse=True):
-            self._begin(version)
+        self._begin_all()
         if self._thorough and self._speaks(TLS13):
             self._join()
             self.shaking.look_for_others(self._groups())
@@ -94,6 +97,10 @@ class Course:
             return
         self._rounds[version] = Round(self._steady, self._twice, version, one.first, codes, whole=self._whole)
         self._rounds[version].ask()
+
+    def _begin_all(self) -> None:
+        for version in sorted(self.spoken, reverse=True):
+            self._begin(version)
 
     def _claims(self) -> list[Claim]:
         return [*(claim for one in self._rounds.values() for claim in one.claims), *self.shaking.claims]

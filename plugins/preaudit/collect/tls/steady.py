@@ -97,8 +97,13 @@ class Steady:
 
     @property
     def calm(self) -> bool:
-        """No positive control has failed so far."""
+        """No positive control has failed so far, and more can be asked."""
         return not self._slow and self.dead is None
+
+    @property
+    def faltered(self) -> bool:
+        """A positive control has failed once."""
+        return self._slow
 
     @property
     def seen(self) -> list[tuple[Shape, Picked]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.registry import SSL3, TLS10, TLS11, TLS12, TLS13, VERSION_NAMES
 from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply, alert_words
-from preaudit.collect.tls.steady import Alive, Steady
+from preaudit.collect.tls.steady import YES, Alive, Steady
 from preaudit.collect.tls.twice import No, Twice
 from preaudit.endpoint import Answer
 
@@ -51,6 +51,7 @@ class Versions:
         self._asked: list[int] = []
         self._pending: dict[int, Declined] = {}
         self._lost: dict[int, Lost] = {}
+        self._last_no = 0
         self._steadily = True
         control = steady.control
         shape = control.shape if isinstance(control, Hello) else Shape.FULL
@@ -124,6 +125,9 @@ class Versions:
 
     def finish(self) -> dict[int, Spoken]:
         """The answer for each version that was asked for."""
+        since = any(words == YES and number > self._last_no for number, words in self._steady.noted)
+        if since and not self._steady.faltered:
+            self._confirm()
         if self._pending:
             self._control()
         self._again()
@@ -142,6 +146,7 @@ class Versions:
             self._confirm()
         elif isinstance(reply, Declined):
             self._pending[version] = reply
+            self._last_no = self._steady.connections
         else:
             self._lost[version] = reply
 
