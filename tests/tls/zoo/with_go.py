@@ -32,7 +32,7 @@ def missing() -> str:
     return "" if shutil.which("go") else "Go is not installed"
 
 
-def _server(name: str, suites: dict[str, set[str]], groups: tuple[str, ...], identity: str = "rsa", *,
+def _server(name: str, suites: dict[str, set[str]], groups: tuple[str, ...], *identities: str,
             defaults: bool = False, ask: int = 0, **known: object) -> Server:  # fmt: skip
     versions = tuple(suites)
     named = [] if defaults else sorted({_SUITE[one] for taken in suites.values() for one in taken if one in _SUITE})
@@ -40,7 +40,7 @@ def _server(name: str, suites: dict[str, set[str]], groups: tuple[str, ...], ide
     told = {v: frozenset(groups) if v == "TLSv1.3" else classic for v in versions if v == "TLSv1.3" or "ECDHE" in str(suites[v])}
     if "TLSv1.2" not in versions and "TLSv1.0" not in versions:
         known = {"secure_renegotiation": None, "extended_master_secret": None, "compression": None, **known}
-    truth = Truth(suites={v: frozenset(s) for v, s in suites.items()}, groups=told, identities=(identity,), encrypt_then_mac=False, **known)
+    truth = Truth(suites={v: frozenset(s) for v, s in suites.items()}, groups=told, identities=identities or ("rsa",), encrypt_then_mac=False, **known)
     settings = {"Lowest": _VERSION[versions[0]], "Highest": _VERSION[versions[-1]], "Suites": named or None,
                 "Groups": [_GROUP[one] for one in groups], "Ask": ask}  # fmt: skip
     return Server(name=f"go-{name}", library=LIBRARY, truth=truth, settings=settings)
@@ -61,6 +61,9 @@ def servers() -> tuple[Server, ...]:
         _server("tls13", {"TLSv1.3": TLS13}, hybrid, defaults=True),
         _server("mtls", {"TLSv1.2": {gcm}, "TLSv1.3": TLS13}, x, ask=4, client_certificate=True, without_certificate=Answer.REFUSED),
         _server("requests-certificate", {"TLSv1.2": {gcm}, "TLSv1.3": TLS13}, x, ask=1, client_certificate=True),
+        # The second one is for who knows only its curve, or signs with its scheme.
+        _server("two-curves", {"TLSv1.2": by_key["ECDSA"], "TLSv1.3": TLS13}, hybrid, "ecdsa", "p384", defaults=True),
+        _server("two-curves-tls12", {"TLSv1.2": by_key["ECDSA"]}, ("x25519", "secp256r1"), "ecdsa", "p384", defaults=True),
         # It sends ServerHello and Certificate before it finds that it cannot sign, and then alert 40.
         _server("ed25519", {"TLSv1.2": {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"}, "TLSv1.3": TLS13}, x, "ed25519"),
     )  # fmt: skip
@@ -72,8 +75,8 @@ def start(ground: Ground, chosen: list[Server]) -> dict[str, int]:
     subprocess.run(["go", "build", "-o", str(program), "."], cwd=_PROGRAM, check=True, timeout=BUILD_SECONDS)
     ports, entries = {one.name: ground.port() for one in chosen}, []
     for one in chosen:
-        pair = ground.identities[one.truth.identities[0]]
-        entries.append({**one.settings, "Address": f"{HOST}:{ports[one.name]}", "Chain": str(pair.chain), "Key": str(pair.key)})
+        pairs = [ground.identities[identity] for identity in one.truth.identities]
+        entries.append({**one.settings, "Address": f"{HOST}:{ports[one.name]}", "Chains": [str(pair.chain) for pair in pairs], "Keys": [str(pair.key) for pair in pairs]})
     (ground.folder / "go.json").write_text(json.dumps(entries))
     ground.run("go", [str(program), str(ground.folder / "go.json")], ports=list(ports.values()), env=ground.environment)
     return ports

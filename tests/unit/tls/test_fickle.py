@@ -7,7 +7,7 @@ import random
 import pytest
 
 from preaudit.collect.tls.asking import Hello2
-from preaudit.collect.tls.fickle import contradiction, doubted
+from preaudit.collect.tls.fickle import belied, contradiction, doubted
 from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.registry import TLS12, TLS13
 from preaudit.collect.tls.reply import Declined, Picked
@@ -106,3 +106,31 @@ def test_one_server_of_many_refuses_all(code, servers) -> None:
         except AssertionError:
             lies.append((name, depth, turn))
     assert len(lies) <= len(runs) / 15, lies
+
+
+def test_one_offer_refused_in_different_words() -> None:
+    other = Declined("alert protocol_version", sure=True)
+    turned = Hello(TLS12, (0xC030, 0xC02F), (23, 29))
+    said = "it refused the same offer in different words (alert handshake_failure, alert protocol_version): its noes are not believed"
+    assert contradiction([(ACCEPTED, NO), (turned, other)]) == said
+    assert not contradiction([(ACCEPTED, NO), (turned, NO), (Hello(TLS12, (0xC030,), (23, 29)), other)])
+
+
+def test_another_version_is_a_no_as_well() -> None:
+    older = Declined("TLSv1.0 picked", sure=True, version=0x0301, suite=0xC02F)
+    assert contradiction([(ACCEPTED, YES), (ACCEPTED, older)])
+
+
+@pytest.mark.parametrize(
+    ("offer", "lost"),
+    [
+        (Offer(version="TLSv1.2", answer=Answer.REFUSED), True), (Offer(version="TLSv1.2", answer=Answer.CUT_OFF), True),
+        (Offer(version="TLSv1.2", answer=Answer.ACCEPTED, suites=("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",), suites_complete=True), False),
+        (Offer(version="TLSv1.2", answer=Answer.ACCEPTED, suites=("TLS_RSA_WITH_AES_128_CBC_SHA",), suites_complete=True), True),
+        (Offer(version="TLSv1.2", answer=Answer.ACCEPTED, refused=("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",)), True),
+        (Offer(version="TLSv1.2", answer=Answer.ACCEPTED), False), (Offer(version="TLSv1.1", answer=Answer.REFUSED), False),
+    ],
+)  # fmt: skip
+def test_what_was_picked_was_not_refused(offer, lost) -> None:
+    said = belied(offer, [(ACCEPTED, YES), (ACCEPTED, NO)])
+    assert said == ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 was picked and refused: its noes are not believed" if lost else "")

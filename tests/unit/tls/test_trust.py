@@ -93,7 +93,7 @@ def test_equal_chains_are_one() -> None:
     assert [one.seen_with for one in result] == [("TLSv1.2 ECDSA", "TLSv1.3"), ("TLSv1.0 RSA",)]
     assert result[1].unread == 3
     assert result[1].paths[0].trusted is True
-    assert chains.kinds("TLSv1.3") == chains.kinds() == {"ECDSA"}
+    assert chains.kinds("TLSv1.3") == chains.kinds() == {"secp256r1"}
 
 
 def test_keys_by_kind() -> None:

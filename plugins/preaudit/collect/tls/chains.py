@@ -9,16 +9,14 @@ from collections.abc import Sequence
 from preaudit.collect.tls.asking import Asking
 from preaudit.collect.tls.classic import shake_hands
 from preaudit.collect.tls.connection import Connection
-from preaudit.collect.tls.hello import ECDSA_SIGNATURES, EDWARDS_SIGNATURES, RSA_SIGNATURES, Hello
+from preaudit.collect.tls.hello import Hello
 from preaudit.collect.tls.modern import Handshake13, Shaken
 from preaudit.collect.tls.protection import HASHES, SHARED_GROUPS
 from preaudit.collect.tls.registry import SSL2, SUITES, TLS13, VERSION_NAMES
 from preaudit.collect.tls.reply import Lost, Picked
-from preaudit.collect.tls.trust import Anchor, key_kind, trust_path
+from preaudit.collect.tls.signers import EVERY_SCHEME, schemes_of, signer
+from preaudit.collect.tls.trust import Anchor, trust_path
 from preaudit.endpoint import Chain
-
-_EVERY = (*ECDSA_SIGNATURES[:3], *RSA_SIGNATURES, *EDWARDS_SIGNATURES, *ECDSA_SIGNATURES[3:], 0x0201)
-_STEERS = {"RSA": (*RSA_SIGNATURES, 0x0201), "ECDSA": ECDSA_SIGNATURES, "EdDSA": EDWARDS_SIGNATURES}
 
 
 class Chains:
@@ -43,9 +41,9 @@ class Chains:
         self.add(pick.chain, pick.unread, f"{VERSION_NAMES[pick.version]} {kind}".rstrip())
 
     def kinds(self, version: str = "") -> set[str]:
-        """What the leaves' keys authenticate with, of the chains that were sent under a version; "" for any."""
+        """The kinds of the leaves' keys (`signer`), of the chains that were sent under a version; "" for any."""
         return {
-            key_kind(chain[0])
+            signer(chain[0])
             for chain, labels in self._seen.items()
             if any(label.split()[0] == (version or label.split()[0]) for label in labels)
         }
@@ -80,14 +78,14 @@ def shake_modern(  # noqa: PLR0913 - a hello's parts
         server_name: for SNI.
         groups: that are known to be accepted, if any are.
         suite: the only one on offer; None for all that records can be read of.
-        steer: kinds of keys ("RSA", "ECDSA", "EdDSA"): only their signatures are offered.
+        steer: kinds of keys (`SIGNERS`): only their signatures are offered.
         backwards: offer the signatures in the opposite order.
         complete: go on to the end without a client certificate, and read once.
     """
     usable = [group for group in SHARED_GROUPS if not groups or group in groups]
     if not usable:
         return Shaken(failure="it accepts no group that a handshake can be done with here")
-    schemes = tuple(dict.fromkeys(scheme for kind in steer for scheme in _STEERS[kind])) or _EVERY
+    schemes = schemes_of(steer) or EVERY_SCHEME
     suites = tuple(HASHES) if suite is None else (suite,)
     hello = Hello(
         TLS13, suites, tuple(usable), server_name=server_name, signatures=schemes[::-1] if backwards else schemes

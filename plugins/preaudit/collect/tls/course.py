@@ -7,7 +7,7 @@ from preaudit.collect.tls.chains import Chains
 from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.offers import Offers
 from preaudit.collect.tls.protection import SHARED_GROUPS
-from preaudit.collect.tls.registry import SSL2, TLS10, TLS13
+from preaudit.collect.tls.registry import SSL2, TLS10, TLS12, TLS13
 from preaudit.collect.tls.reply import Picked
 from preaudit.collect.tls.rounds import Round
 from preaudit.collect.tls.shaking import Shaking
@@ -173,7 +173,11 @@ class Course:
             self.shaking.modern(self.offers.groups.get(TLS13, groups))
         elif not modern and self._speaks(*range(TLS10, TLS13)) and self.shaking.last is None:
             self.shaking.classic()
-        known = not modern or (self._thorough and self.shaking.all_kinds(self.offers.groups.get(TLS13, groups)))
+        known = not modern
+        if modern:
+            known = self._thorough and self.shaking.all_kinds(self.offers.groups.get(TLS13, groups))
+        elif before and self._speaks(TLS12):
+            known = self._thorough and self.shaking.all_kinds_before_13()
         self.chains_complete = known and before
         if not self.chains_complete and not self.shaking.cause:
             self.shaking.cause = "not every suite and signature scheme was asked for"

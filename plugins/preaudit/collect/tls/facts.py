@@ -61,15 +61,15 @@ def _finite_fields(seen: Sequence[tuple[Shape, Picked]]) -> tuple[int, ...]:
 
 
 def client_certificate(seen: Sequence[tuple[Shape, Picked]], modern: Sequence[bool | None]) -> Fact:
-    """Whether it asks for a client certificate, in any answer or handshake of TLS 1.3.
+    """Whether it asks for a client certificate, in every answer and handshake of TLS 1.3.
 
     Servers send no CertificateRequest with suites that need no server certificate, so those answers do not count.
     """
     classic = [pick.asks_certificate for _, pick in seen if SSL3 <= pick.version < TLS13 and pick.chain]
     values = {value for value in (*classic, *modern) if value is not None}
-    if True in values:
-        return Fact(value=True)
-    return Fact(value=False) if values else Fact(None, "no handshake went far enough to show it")
+    if len(values) == 1:
+        return Fact(values.pop())
+    return Fact(None, "it asks some clients and not others" if values else "no handshake went far enough to show it")
 
 
 def without_certificate(last: tuple[int, Shaken] | None, spoken: dict[int, Spoken]) -> tuple[Answer, str]:

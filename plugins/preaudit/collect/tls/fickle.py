@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from preaudit.collect.tls.asking import Hello2
 from preaudit.collect.tls.hello import Hello
+from preaudit.collect.tls.registry import SSL2, VERSION_CODES, suite_name
 from preaudit.collect.tls.reply import Declined, Picked
 from preaudit.endpoint import Answer, Offer
 
@@ -33,17 +34,38 @@ def _holds(refused: Hello | Hello2, accepted: Hello | Hello2, suite: int) -> boo
 
 
 def contradiction(told: Told) -> str:
-    """How it contradicted itself: the words of a no to what it accepted; "" where it did not.
+    """How it contradicted itself; "" where it did not.
 
-    A suite that was picked and then ended in an alert is no such no: it says which suite it was about.
+    That is a no to what it accepted, or one offer that was refused in different words. A suite that was picked and then
+    ended in an alert is no such no: it says which suite it was about.
     """
     accepted = [(hello, reply.suite) for hello, reply in told if isinstance(reply, Picked)]
+    words: dict[Hello, str] = {}
     for hello, reply in told:
-        if not isinstance(reply, Declined) or reply.suite is not None:
+        if not isinstance(reply, Declined) or (reply.suite is not None and reply.version is None):
             continue
         if any(_holds(hello, other, suite) for other, suite in accepted):
             return f"it said yes and no ({reply.words}) to the same offer: its noes are not believed"
+        if isinstance(hello, Hello) and (before := words.setdefault(_sorted(hello), reply.words)) != reply.words:
+            return f"it refused the same offer in different words ({before}, {reply.words}): its noes are not believed"
     return ""
+
+
+def _sorted(hello: Hello) -> Hello:
+    return replace(hello, suites=tuple(sorted(hello.suites)), groups=tuple(sorted(hello.groups)), share=None)
+
+
+def belied(offer: Offer, told: Told) -> str:
+    """Why an offer cannot be true: something was picked that it says was refused; "" where it can."""
+    version = VERSION_CODES[offer.version]
+    picks = [reply for _, reply in told if isinstance(reply, Picked) and reply.version == version]
+    if version == SSL2 or not picks:
+        return ""
+    picked = {suite_name(version, reply.suite) for reply in picks}
+    lost = picked if offer.answer in {Answer.REFUSED, Answer.CUT_OFF} else picked & {*offer.refused}
+    if offer.suites_complete:
+        lost = picked - {*offer.suites}
+    return f"{min(lost)} was picked and refused: its noes are not believed" if lost else ""
 
 
 def doubted(offer: Offer, cause: str) -> Offer:

@@ -13,11 +13,9 @@ from preaudit.collect.tls.wire import numbers, vector
 _SIGNATURES = tuple(SIGNATURES)
 # sha512 with PSS comes late and SHA-1 last: servers that take the first scheme they know stumble over some.
 _OTHER_SIGNATURES = (
-    *(0x0401, 0x0403, 0x0501, 0x0503, 0x0804, 0x0601, 0x0603, 0x0805, 0x0806, 0x0201, 0x0203, 0x0402, 0x0202),
+    *(0x0401, 0x0403, 0x0501, 0x0503, 0x0804, 0x0601, 0x0603, 0x0805, 0x0806, 0x0807, 0x0808, 0x0809, 0x080A, 0x080B),
+    *(0x0201, 0x0203, 0x0402, 0x0202),
 )
-RSA_SIGNATURES = (0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B, 0x0401, 0x0501, 0x0601)
-ECDSA_SIGNATURES = (0x0403, 0x0503, 0x0603, 0x081A, 0x081B, 0x081C, 0x0203)
-EDWARDS_SIGNATURES = (0x0807, 0x0808)
 
 
 class Shape(Enum):
@@ -30,9 +28,6 @@ class Shape(Enum):
     SMALL = "small"
     """At most 255 bytes with few suites, for servers and middleboxes that choke on long hellos."""
 
-
-SMALL_SUITES = 40
-"""Suites that a small hello holds at most."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class Hello:
         server_name: sent as SNI, "" for none.
         fallback: a hello of TLS 1.3 that speaks TLS 1.2 as well, and so gets an answer from servers without 1.3.
         share: group and public key of the one key share of TLS 1.3; without it the server names its group first.
-        signatures: schemes in place of the shape's.
+        signatures: schemes in place of the shape's; certificates may then be signed with any.
     """
 
     version: int
@@ -76,8 +71,8 @@ def _server_name(name: str) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _signatures(schemes: tuple[int, ...]) -> bytes:
-    return _extension(13, vector(2, numbers(schemes)))
+def _signatures(schemes: tuple[int, ...], kind: int = 13) -> bytes:
+    return _extension(kind, vector(2, numbers(schemes)))
 
 
 def _schemes(hello: Hello) -> tuple[int, ...]:
@@ -99,6 +94,9 @@ def _extensions(hello: Hello) -> bytes:
         return b""
     groups = _extension(10, vector(2, numbers(hello.groups))) if hello.groups else b""
     parts = [_server_name(hello.server_name), groups, _POINT_FORMATS]
+    if hello.signatures:
+        # Else some servers show no certificate whose issuer signs with something else (Java, by RFC 8446 4.2.3).
+        parts.append(_signatures(_SIGNATURES, 50))
     if hello.version == TLS13:
         share = hello.share
         shares = share[0].to_bytes(2) + vector(2, share[1]) if share else b""
@@ -111,7 +109,9 @@ def _extensions(hello: Hello) -> bytes:
         parts.append(_signatures(_schemes(hello)))
     parts.append(_RENEGOTIATION)
     if hello.shape is Shape.FULL:
-        parts += [_ENCRYPT_THEN_MAC, _MASTER_SECRET]
+        parts.append(_ENCRYPT_THEN_MAC)
+    if hello.shape is not Shape.SMALL:
+        parts.append(_MASTER_SECRET)  # some servers demand it
     return b"".join(parts)
 
 

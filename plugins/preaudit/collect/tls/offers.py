@@ -77,13 +77,22 @@ class Offers:
             if version == SSL2:
                 self._swept[version] = Swept((one.first,), (), complete=True)
                 continue
-            swept, grouped = self._of_version(version, one.shape, small=small)
+            if one.beside:
+                swept, grouped = self._beside(one.first)
+            else:
+                swept, grouped = self._of_version(version, one.shape, small=small)
             self._swept[version] = swept
             if self._banned is None:
                 self._grouped[version] = grouped
                 self.groups[version] = grouped.groups
             elif self._chains and swept.complete and version != TLS13 and self._asked_each_kind(version):
                 self._kinds_known.add(version)
+
+    @staticmethod
+    def _beside(first: Picked) -> tuple[Swept, Grouped]:
+        cause = "it refuses hellos that offer TLS 1.3 alone, so that its other suites and groups cannot be asked for"
+        groups = () if first.group is None else (first.group,)
+        return Swept((first,), (), complete=False, cause=cause), Grouped(groups, complete=False, cause=cause)
 
     def _of_version(self, version: int, shape: Shape, *, small: bool) -> tuple[Swept, Grouped]:
         """A version's suites and groups; what its round left open is asked for with controls of its own."""

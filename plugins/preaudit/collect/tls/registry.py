@@ -67,11 +67,28 @@ GROUPS = _codes("groups")
 SIGNATURES = _codes("signatures")
 
 # The common ones first: a server that reads the head of a long list only still finds one that it knows.
-_COMMON = (
+COMMON_SUITES = (
     *(0xC02F, 0xC030, 0xC02B, 0xC02C, 0xCCA8, 0xCCA9, 0x009E, 0x009F, 0xC013, 0xC014, 0xC009, 0xC00A),
     *(0x009C, 0x009D, 0x002F, 0x0035, 0x0033, 0x0039, 0x003C, 0x003D, 0x000A, 0x0005, 0x0004),
 )
-CLASSIC_SUITES = (*_COMMON, *(code for code in SUITES if code not in _ONLY_13 and code not in _COMMON))
+"""Suites of which nearly every server up to TLS 1.2 has one."""
+SMALL_SUITES = 40
+"""Suites that a small hello holds at most."""
+_BROKEN = re.compile(
+    r"TLS_(NULL|RSA|DHE_RSA|DHE_DSS|DH_anon|ECDHE_RSA|ECDHE_ECDSA|ECDH_anon)_.*(NULL|RC[24]|DES|IDEA|SEED|MD5)"
+    r"|TLS_(EC)?DH_anon_WITH_AES"
+)
+
+
+def _classic() -> tuple[int, ...]:
+    """Broken ones that libraries have had stand last: who reads the head only finds them in a list turned round."""
+    every = (*COMMON_SUITES, *(code for code in SUITES if code not in _ONLY_13 and code not in COMMON_SUITES))
+    head, others = every[:SMALL_SUITES], every[SMALL_SUITES:]
+    broken = [code for code in others if _BROKEN.match(SUITES[code].name)]
+    return (*head, *(code for code in others if code not in broken), *broken)
+
+
+CLASSIC_SUITES = _classic()
 """Suites of SSLv3 to TLS 1.2."""
 SUITES_13 = tuple(sorted(_ONLY_13, key=lambda code: (code >> 8 != 0x13, code)))
 """Suites of TLS 1.3."""

@@ -96,6 +96,11 @@ class Declined:
     suite: int | None = None
     spoken: int = 0
 
+    @property
+    def said(self) -> str:
+        """The words without the suite that they came after."""
+        return self.words.partition(" after ")[0]
+
 
 @dataclass(frozen=True)
 class Lost:

@@ -6,14 +6,15 @@ from functools import partial
 
 from preaudit.collect.tls.asking import Asking
 from preaudit.collect.tls.chains import Chains, shake_classic, shake_modern
+from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.modern import Shaken
-from preaudit.collect.tls.registry import TLS12, TLS13
+from preaudit.collect.tls.registry import CURVES, SUITES, TLS12, TLS13
 from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply, alert_words
+from preaudit.collect.tls.signers import SIGNERS, curves_of, schemes_of, signer
 from preaudit.collect.tls.steady import YES, Alive, Steady
 from preaudit.collect.tls.trust import key_kind
 from preaudit.collect.tls.twice import Claim, No, Twice
 
-_KINDS = ("RSA", "ECDSA", "EdDSA")
 _NO = {40, 47, 71}
 
 
@@ -98,9 +99,9 @@ class Shaking:
 
     def look_for_others(self, groups: tuple[int, ...]) -> None:
         """Ask once for chains that no answer has shown so far, for the kinds of keys that none of them has."""
-        for _ in _KINDS:
+        for _ in SIGNERS:
             seen = self._chains.kinds()
-            kinds = tuple(kind for kind in _KINDS if kind not in seen)
+            kinds = tuple(kind for kind in SIGNERS if kind not in seen)
             if not seen or not kinds:
                 return
             reply = self._steered(kinds, groups)
@@ -108,7 +109,7 @@ class Shaking:
                 self._refused = kinds
                 again = partial(self._steered, kinds, groups, backwards=True)
                 self.claims.append(Claim(self._steady.connections, reply.words, again))
-            if not isinstance(reply, Picked):
+            if not isinstance(reply, Picked) or signer(reply.chain[0]) not in kinds:
                 return
 
     def all_kinds(self, groups: tuple[int, ...]) -> bool:
@@ -116,8 +117,8 @@ class Shaking:
         if self.last is None or not self.last[1].chain:
             return False
         refused = self._refused if self._steady.calm and all(map(self._twice.holds, self.claims)) else ()
-        for _ in _KINDS:
-            left = tuple(one for one in _KINDS if one not in refused and one not in self._chains.kinds("TLSv1.3"))
+        for _ in SIGNERS:
+            left = tuple(one for one in SIGNERS if one not in refused and one not in self._chains.kinds("TLSv1.3"))
             if not left:
                 break
             reply = self._steered(left, groups)
@@ -127,8 +128,38 @@ class Shaking:
                 if isinstance(reply, Declined):
                     return self._steady.alive() is Alive.GOOD
             if not isinstance(reply, Picked):
-                self.cause = self.cause or f"TLSv1.3 with {' or '.join(left)} signatures: {reply.words}"
+                self.cause = self.cause or f"TLSv1.3 with signatures of other keys: {reply.words}"
                 return False
-            if key_kind(reply.chain[0]) not in left:
+            if signer(reply.chain[0]) not in left:
                 break  # with a key that was not asked for, it has none of those that were
         return True
+
+    def all_kinds_before_13(self) -> bool:
+        """The same for TLS 1.2, where a curve that a client does not offer hides certificates as well (RFC 8422)."""
+        yeses = [pick for _, pick in self._steady.seen if pick.version == TLS12 and pick.chain]
+        suites = tuple(dict.fromkeys(pick.suite for pick in yeses if SUITES[pick.suite].key_exchange))
+        for _ in SIGNERS if suites else ():
+            seen = self._chains.kinds("TLSv1.2")
+            left = tuple(one for one in SIGNERS if one not in seen)
+            reply = self._asked_before_13(suites, left, seen)
+            if isinstance(reply, Declined):
+                no = No(self._steady.connections, reply.said)
+                again = partial(self._asked_before_13, suites, left, seen, backwards=True)
+                reply = self._twice.insist(no, again)
+                if isinstance(reply, Declined):
+                    return self._steady.alive() is Alive.GOOD
+            if not isinstance(reply, Picked) or not reply.chain:
+                self.cause = self.cause or "TLSv1.2 with signatures of other keys gave no clear answer"
+                return False
+            self._chains.add_pick(reply)
+            if signer(reply.chain[0]) not in left:
+                break
+        return True
+
+    def _asked_before_13(
+        self, suites: tuple[int, ...], left: tuple[str, ...], seen: set[str], *, backwards: bool = False
+    ) -> Reply:
+        groups = tuple(group for group in CURVES if group not in curves_of(seen))
+        hello = Hello(TLS12, suites, groups[::-1] if backwards else groups, Shape.PLAIN, self._name,
+                      signatures=schemes_of(left)[:: -1 if backwards else 1])  # fmt: skip
+        return self._steady.insist(hello)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from enum import Enum
 
 from preaudit.collect.tls.asking import Asker, Hello2
-from preaudit.collect.tls.hello import SMALL_SUITES, Hello, Shape
+from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.registry import (
     CLASSIC_SUITES,
     COMMON_CURVES,
+    COMMON_SUITES,
     CURVES,
     FFDHE,
     GROUPS_13,
+    SMALL_SUITES,
     SSL2,
     SSL3,
     SUITES_13,
@@ -137,7 +139,7 @@ class Steady:
             self.note(YES)
         elif isinstance(reply, Declined):
             self.told.append((hello, reply))
-            self.note(reply.words)
+            self.note(reply.said)
         elif reply.final:
             self.dead = reply
         return reply
@@ -207,6 +209,16 @@ class Steady:
             return self.early.pop(version)
         reply = self.ask(hello_of(version, shape, server_name=self.server_name))
         return self.connections, reply
+
+    @property
+    def takes_long_lists(self) -> bool:
+        """A hello with every suite was answered, up to TLS 1.2 (also by the pick of an older version)."""
+        answered = (hello for hello, reply in self.told if reply.suite is not None and isinstance(hello, Hello))
+        return any(hello.version < TLS13 and len(hello.suites) > SMALL_SUITES for hello in answered)
+
+    def ask_few(self, version: int) -> Reply:
+        """What a small hello of a version gets, with the suites that most servers have."""
+        return self.ask(hello_of(version, Shape.SMALL, suites=COMMON_SUITES, server_name=self.server_name))
 
     def ask_again(self, version: int, shape: Shape = Shape.FULL) -> Reply:
         """What differently shaped hellos of a version get, after a no that may have been one to the hello."""

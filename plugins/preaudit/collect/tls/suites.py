@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from preaudit.collect.tls.hello import SMALL_SUITES, Hello, Shape
-from preaudit.collect.tls.registry import SUITES, TLS13, suite_name
+from preaudit.collect.tls.hello import Hello, Shape
+from preaudit.collect.tls.registry import SMALL_SUITES, SUITES, TLS13, suite_name
 from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply
 from preaudit.collect.tls.steady import Alive, Steady, hello_of
 from preaudit.collect.tls.twice import No, Twice
@@ -67,7 +67,8 @@ class Sweep:
         self._offered = offered
         self._small, self._accepted = small, accepted
         self._picks: dict[int, Picked] = {pick.suite: pick for pick in known}
-        self._failed: set[int] = set()
+        self._failed: dict[int, No] = {}
+        self._given_up: set[int] = set()  # picked, and given up with an alert twice
         self._groups: list[int] = []
         self._unclear: set[int] = set()
         self._lost = ""
@@ -92,7 +93,7 @@ class Sweep:
         return Swept(picks, refused, not self._unclear, cause, server_order, shape, first_group=first)
 
     def _rest(self, codes: tuple[int, ...], *, again: bool = False) -> tuple[int, ...]:
-        without = self._picks.keys() if again else self._picks.keys() | self._failed
+        without = self._picks.keys() if again else self._picks.keys() | self._failed.keys()
         return tuple(code for code in codes if code not in without)
 
     def _hello(self, suites: tuple[int, ...], shape: Shape) -> Hello:
@@ -123,7 +124,7 @@ class Sweep:
             elif reply.suite is not None and isinstance(reply, Declined) and not reply.sure:
                 # Picked, and then given up with an alert: not accepted, unless another shape says otherwise.
                 tried.add(reply.suite)
-                self._failed.add(reply.suite)
+                self._fail(reply.suite, reply)
             elif reply.suite is not None and isinstance(reply, Lost) and not reply.final:
                 tried.add(reply.suite)
                 self._unclear.add(reply.suite)
@@ -131,6 +132,11 @@ class Sweep:
             else:
                 return reply
         return None
+
+    def _fail(self, suite: int, reply: Declined) -> None:
+        no = self._failed.setdefault(suite, No(self._steady.connections, reply.said, picked=True))
+        if no.first < self._steady.connections and self._twice.counts(no):
+            self._given_up.add(suite)
 
     def _all(self) -> None:
         no: No | None = None
@@ -170,7 +176,20 @@ class Sweep:
         self._unclear.update(self._rest(codes, again=True))
 
     def _settle(self) -> None:
+        for suite, no in self._failed.items():
+            if suite in self._picks or suite in self._given_up:
+                continue
+            end = self._twice.insist(no, partial(self._alone, suite))
+            if not isinstance(end, Declined | Picked):
+                self._give_up(end.words, (suite,))
         self._unclear -= self._picks.keys()
+
+    def _alone(self, suite: int) -> Reply:
+        """A suite that ended in an alert once, alone on offer."""
+        reply = self._steady.insist(self._hello((suite,), Shape.PLAIN))
+        if isinstance(reply, Picked):
+            self._picks[suite] = reply
+        return reply
 
     def _in_chunks(self, no: No | None) -> None:
         """Small hellos, for servers that stumble over long ones; what stays unclear then is few suites only.

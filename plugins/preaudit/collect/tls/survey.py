@@ -12,7 +12,7 @@ from preaudit.collect.tls.asking import Asking
 from preaudit.collect.tls.connection import Dial
 from preaudit.collect.tls.course import Course
 from preaudit.collect.tls.facts import client_certificate, of_answers, without_certificate
-from preaudit.collect.tls.fickle import contradiction, doubted
+from preaudit.collect.tls.fickle import belied, contradiction, doubted
 from preaudit.collect.tls.pace import HostGate, Pace
 from preaudit.collect.tls.reply import Lost
 from preaudit.collect.tls.server_name import sni
@@ -94,7 +94,7 @@ def survey(  # noqa: PLR0913 - the whole public face
     answer, cause = without_certificate(shaking.last, course.spoken)
     offers = tuple(course.offers.offer(version) for version in VERSIONS)
     chains_complete, chains_cause = course.chains_complete, shaking.cause
-    if said := contradiction(steady.told):
+    if said := contradiction(steady.told) or next(filter(None, (belied(one, steady.told) for one in offers)), ""):
         offers, chains_complete, chains_cause = tuple(doubted(one, said) for one in offers), False, said
         answer, cause = (Answer.INCONCLUSIVE, said) if answer is Answer.REFUSED else (answer, cause)
     return Tls(

@@ -8,7 +8,7 @@ everything for a while, or to every third connection, cannot pass for a refusal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from preaudit.collect.tls.reply import Declined, Lost, Reply
@@ -27,10 +27,15 @@ The slow ones are ruled out where that costs no connection.
 
 @dataclass
 class No:
-    """One no: the number of its connection, and its words."""
+    """One no: the number of its connection, and its words.
+
+    Attributes:
+        picked: it came after a suite was picked. What strikes only then spares all other noes, so they prove nothing.
+    """
 
     first: int
     words: str
+    picked: bool = field(default=False, kw_only=True)
 
 
 @dataclass
@@ -57,7 +62,8 @@ class Twice:
 
     def _others(self, no: No) -> list[int]:
         """Connections on which the server said something else: a yes, or another no in other words."""
-        told = [number for number, words in self._steady.noted if words != no.words]
+        noted = self._steady.noted
+        told = [number for number, words in noted if words != no.words and (words == YES or not no.picked)]
         return [*told, self._expected] if self._expected else told
 
     def _apart(self, no: No, second: int) -> bool:

@@ -25,12 +25,21 @@ def _needs_another(version: int, no: Declined) -> bool:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What is known of one version: the answer, what it rests on, and where it was accepted the reply and the shape."""
+    """What is known of one version.
+
+    Attributes:
+        answer: whether it is spoken.
+        cause: what that rests on.
+        first: the reply by which it was accepted.
+        shape: of the hello that this was the reply to.
+        beside: TLS 1.3 that was accepted where TLS 1.2 was on offer as well: its other hellos may be refused for that.
+    """
 
     answer: Answer
     cause: str = ""
     first: Picked | None = None
     shape: Shape = Shape.FULL
+    beside: bool = False
 
 
 class Versions:
@@ -102,13 +111,17 @@ class Versions:
     def _second_no(self, version: int, number: int, reply: Declined, shape: Shape = Shape.FULL) -> Reply:
         """What a version gets in another shape, after a no that is not sure.
 
-        As the first one may have been a no to the shape, the second one would stand alone: it is asked for twice.
+        As the first one may have been a no to the shape, the second one would stand alone: it is asked for twice. Where
+        no hello with all suites was ever answered, all three may have been noes to the length of that list.
         """
         for _ in range(2):
             again = self._twice.insist(No(number, reply.words), lambda: self._steady.ask_again(version, shape))
             if not isinstance(again, Declined) or not _needs_another(version, again):
                 return again
             number, reply = self._steady.connections, again
+        if SSL3 <= version <= TLS12 and not self._steady.takes_long_lists:
+            again = self._twice.insist(No(number, reply.words), lambda: self._steady.ask_few(version))
+            return Declined(f"{reply.words} to four hellos", sure=True) if isinstance(again, Declined) else again
         return Declined(f"{reply.words} to three hellos", sure=True)
 
     def _ask(self, version: int, shape: Shape = Shape.FULL) -> Reply:
@@ -141,8 +154,9 @@ class Versions:
     def _note(self, version: int, reply: Reply) -> None:
         self._lost.pop(version, None)
         if isinstance(reply, Picked):
-            shape = self._steady.seen[-1][0]
-            self.known[version] = Spoken(Answer.ACCEPTED, f"{VERSION_NAMES[version]} was picked", reply, shape)
+            hello, shape = self._steady.told[-1][0], self._steady.seen[-1][0]
+            beside = isinstance(hello, Hello) and hello.fallback
+            self.known[version] = Spoken(Answer.ACCEPTED, f"{VERSION_NAMES[version]} was picked", reply, shape, beside)
             self._confirm()
         elif isinstance(reply, Declined):
             self._pending[version] = reply

@@ -9,11 +9,12 @@ import (
 )
 
 type server struct {
-	Address, Chain, Key string
-	Lowest, Highest     uint16
-	Suites              []uint16
-	Groups              []tls.CurveID
-	Ask                 int
+	Address         string
+	Chains, Keys    []string
+	Lowest, Highest uint16
+	Suites          []uint16
+	Groups          []tls.CurveID
+	Ask             int
 }
 
 func must(err error) {
@@ -23,10 +24,14 @@ func must(err error) {
 }
 
 func serve(one server) net.Listener {
-	pair, err := tls.LoadX509KeyPair(one.Chain, one.Key)
-	must(err)
+	var pairs []tls.Certificate
+	for index, chain := range one.Chains {
+		pair, err := tls.LoadX509KeyPair(chain, one.Keys[index])
+		must(err)
+		pairs = append(pairs, pair)
+	}
 	listener, err := tls.Listen("tcp", one.Address, &tls.Config{
-		Certificates: []tls.Certificate{pair}, MinVersion: one.Lowest, MaxVersion: one.Highest,
+		Certificates: pairs, MinVersion: one.Lowest, MaxVersion: one.Highest,
 		CipherSuites: one.Suites, CurvePreferences: one.Groups, ClientAuth: tls.ClientAuthType(one.Ask),
 	})
 	must(err)
