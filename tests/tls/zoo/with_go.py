@@ -15,7 +15,7 @@ from tests.tls.zoo.suites import TLS13
 LIBRARY = "go"
 BUILD_SECONDS = 120
 _VERSION = {"TLSv1.0": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
-_GROUP = {"x25519": 29, "secp256r1": 23, "X25519MLKEM768": 0x11EC}
+_GROUP = {"x25519": 29, "secp256r1": 23, "secp384r1": 24, "X25519MLKEM768": 0x11EC}
 _SUITE = {
     "TLS_RSA_WITH_RC4_128_SHA": 0x0005, "TLS_RSA_WITH_3DES_EDE_CBC_SHA": 0x000A, "TLS_RSA_WITH_AES_128_CBC_SHA": 0x002F,
     "TLS_ECDHE_RSA_WITH_RC4_128_SHA": 0xC011, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": 0xC02F,
@@ -62,8 +62,8 @@ def servers() -> tuple[Server, ...]:
         _server("mtls", {"TLSv1.2": {gcm}, "TLSv1.3": TLS13}, x, ask=4, client_certificate=True, without_certificate=Answer.REFUSED),
         _server("requests-certificate", {"TLSv1.2": {gcm}, "TLSv1.3": TLS13}, x, ask=1, client_certificate=True),
         # The second one is for who knows only its curve, or signs with its scheme.
-        _server("two-curves", {"TLSv1.2": by_key["ECDSA"], "TLSv1.3": TLS13}, hybrid, "ecdsa", "p384", defaults=True),
-        _server("two-curves-tls12", {"TLSv1.2": by_key["ECDSA"]}, ("x25519", "secp256r1"), "ecdsa", "p384", defaults=True),
+        _server("two-curves", {"TLSv1.2": by_key["ECDSA"], "TLSv1.3": TLS13}, (*hybrid, "secp384r1"), "ecdsa", "p384", defaults=True),
+        _server("two-curves-tls12", {"TLSv1.2": by_key["ECDSA"]}, ("x25519", "secp256r1", "secp384r1"), "ecdsa", "p384", defaults=True),
         # It sends ServerHello and Certificate before it finds that it cannot sign, and then alert 40.
         _server("ed25519", {"TLSv1.2": {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"}, "TLSv1.3": TLS13}, x, "ed25519"),
     )  # fmt: skip

@@ -79,7 +79,7 @@ def shake_modern(  # noqa: PLR0913 - a hello's parts
         groups: that are known to be accepted, if any are.
         suite: the only one on offer; None for all that records can be read of.
         steer: kinds of keys (`SIGNERS`): only their signatures are offered.
-        backwards: offer the signatures in the opposite order.
+        backwards: offer the signatures in the opposite order, and those of issuers apart from them.
         complete: go on to the end without a client certificate, and read once.
     """
     usable = [group for group in SHARED_GROUPS if not groups or group in groups]
@@ -88,8 +88,9 @@ def shake_modern(  # noqa: PLR0913 - a hello's parts
     schemes = schemes_of(steer) or EVERY_SCHEME
     suites = tuple(HASHES) if suite is None else (suite,)
     hello = Hello(
-        TLS13, suites, tuple(usable), server_name=server_name, signatures=schemes[::-1] if backwards else schemes
-    )
+        TLS13, suites, tuple(usable), server_name=server_name, signatures=schemes[::-1] if backwards else schemes,
+        any_issuer=backwards,
+    )  # fmt: skip
 
     def dialogue(connection: Connection, until: float) -> Shaken:
         handshake = Handshake13(connection, asking.receive, until)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from preaudit.collect.tls.asking import Hello2
 from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.registry import GROUPS, SSL3, SUITES, TLS13
-from preaudit.collect.tls.reply import Declined, Lost, Picked, Reply
+from preaudit.collect.tls.reply import Declined, Picked, Reply
 from preaudit.collect.tls.steady import Alive, Steady, hello_of
 from preaudit.collect.tls.suites import Swept, usable_for_groups
 from preaudit.collect.tls.twice import No, Twice
@@ -116,11 +116,12 @@ def _insist(  # noqa: PLR0913, PLR0917 - a hello's parts
 ) -> Reply:
     """One handshake_failure may be a throttle's: the same groups in another order have to get it too."""
     reply = steady.insist(_hello(steady, version, shape, suites, (*rest, *needed)))
-    if isinstance(reply, Declined) and reply.suite is None:
-        again = _hello(steady, version, shape, suites, (*reversed(rest), *needed))
-        reply = Twice(steady).insist(No(steady.connections, reply.words), lambda: steady.insist(again))
-    # A suite that was picked and then ended in an alert is no word about groups.
-    return Lost(reply.words) if isinstance(reply, Declined) and reply.suite is not None else reply
+    if not isinstance(reply, Declined):
+        return reply
+    again = _hello(steady, version, shape, suites, (*reversed(rest), *needed))
+    # Some servers pick a suite of curves, and only then find that they have none of them.
+    no = No(steady.connections, reply.said, picked=reply.suite is not None)
+    return Twice(steady).insist(no, lambda: steady.insist(again))
 
 
 def _offered(version: int, *, small: bool) -> tuple[int, ...]:

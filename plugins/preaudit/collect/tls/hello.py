@@ -42,7 +42,9 @@ class Hello:
         server_name: sent as SNI, "" for none.
         fallback: a hello of TLS 1.3 that speaks TLS 1.2 as well, and so gets an answer from servers without 1.3.
         share: group and public key of the one key share of TLS 1.3; without it the server names its group first.
-        signatures: schemes in place of the shape's; certificates may then be signed with any.
+        signatures: schemes in place of the shape's.
+        any_issuer: say that certificates may be signed with other schemes (signature_algorithms_cert): without, some
+            servers show none whose issuer signs otherwise (RFC 8446 4.2.3); with it, some none with an odd signature.
     """
 
     version: int
@@ -53,6 +55,7 @@ class Hello:
     fallback: bool = False
     share: tuple[int, bytes] | None = None
     signatures: tuple[int, ...] = ()
+    any_issuer: bool = False
 
     def __post_init__(self) -> None:
         if not SSL3 <= self.version <= TLS13:
@@ -94,8 +97,7 @@ def _extensions(hello: Hello) -> bytes:
         return b""
     groups = _extension(10, vector(2, numbers(hello.groups))) if hello.groups else b""
     parts = [_server_name(hello.server_name), groups, _POINT_FORMATS]
-    if hello.signatures:
-        # Else some servers show no certificate whose issuer signs with something else (Java, by RFC 8446 4.2.3).
+    if hello.any_issuer:
         parts.append(_signatures(_SIGNATURES, 50))
     if hello.version == TLS13:
         share = hello.share

@@ -161,5 +161,5 @@ class Shaking:
     ) -> Reply:
         groups = tuple(group for group in CURVES if group not in curves_of(seen))
         hello = Hello(TLS12, suites, groups[::-1] if backwards else groups, Shape.PLAIN, self._name,
-                      signatures=schemes_of(left)[:: -1 if backwards else 1])  # fmt: skip
+                      signatures=schemes_of(left)[:: -1 if backwards else 1], any_issuer=backwards)  # fmt: skip
         return self._steady.insist(hello)
