@@ -172,6 +172,21 @@ def test_who_names_no_host_is_looked_at_beside_those_who_do(found):
     }  # fmt: skip
 
 
+def test_a_host_is_not_called_by_the_names_of_who_comes_by_address(found):
+    """Else a certificate for the address, or for any name that nothing tells, would be right for the first host."""
+    seen = found(balanced(443, 80), sharing("a.example", "b.example", secured=["a.example"]))
+    assert [(one.names, one.more_names) for one in (at(seen, 443, server_name="a.example"), at(seen, 80, server_name="a.example"))] == [
+        (("a.example",), False)] * 2  # fmt: skip
+    assert "Service shop/edge port 80 load balancer" in at(seen, 80, server_name="a.example").declared
+
+
+def test_what_an_ingress_serves_to_any_host_is_looked_at_beside_its_hosts(found):
+    seen = found(sharing("a.example", ""))
+    assert {(one.server_name, one.port) for one in seen.places if one.owner == "front"} == {
+        (host, port) for host in ("", "a.example") for port in (80, 443)
+    }
+
+
 def test_a_service_without_hosts_beside_it_is_no_look_beside_any(found):
     seen = found(balanced(443, ip="203.0.113.6"), sharing("a.example"))
     assert not at(seen, 443, server_name="").beside
