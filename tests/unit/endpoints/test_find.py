@@ -198,17 +198,6 @@ def test_hosts_of_an_ingress_beyond_the_limit_are_a_gap(found):
     assert "Ingress front has 201 hosts, of which 200 are looked at" in found(ingress).gaps["shop"]
 
 
-def test_every_listener_of_a_gateway_is_a_place(found):
-    gateway = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "front", "namespace": "shop"},
-               "spec": {"listeners": [{"name": "web", "hostname": "*.a.example", "port": 443, "protocol": "HTTPS"}, {"name": "raw", "port": 9000, "protocol": "TCP"},
-                                      {"name": "dns", "port": 53, "protocol": "UDP"}]},
-               "status": {"addresses": [{"type": "IPAddress", "value": "203.0.113.5"}]}}  # fmt: skip
-    places = [one for one in found(gateway).places if one.owner == "front"]
-    assert {(one.server_name, one.port, one.more_names, one.address) for one in places} == {
-        ("preaudit.a.example", 443, False, "203.0.113.5"), ("", 9000, True, "203.0.113.5"),
-    }  # fmt: skip
-
-
 def test_a_node_has_a_kubelet_and_ports_that_should_be_closed(found):
     places = found(node())
     assert {(one.port, one.role) for one in places.places if one.owner == "n1"} == {

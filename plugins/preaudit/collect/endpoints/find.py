@@ -9,16 +9,16 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from preaudit.collect.endpoints.bundles import bundles
+from preaudit.collect.endpoints.gateways import GATEWAYS, gateway_places
 from preaudit.collect.endpoints.nodes import CLUSTER_CA, node_places
 from preaudit.collect.endpoints.place import Gap, Place, never_dialled, united
 from preaudit.collect.endpoints.plane import plane_places
 from preaudit.collect.endpoints.pods import RunningPods, container_places
+from preaudit.collect.endpoints.routes import ROUTES
 from preaudit.collect.endpoints.services import (
-    GATEWAYS,
     INGRESSES,
     SLICES,
     Resolve,
-    gateway_places,
     ingress_places,
     names_of,
     resolved,
@@ -28,7 +28,7 @@ from preaudit.errors import NotObservable
 from preaudit.snapshot import EVERYWHERE, Snapshot
 from preaudit.subjects.estate import Estate
 
-NAMESPACED = ("pods", "services", SLICES, INGRESSES, GATEWAYS)
+NAMESPACED = ("pods", "services", SLICES, INGRESSES, GATEWAYS, *ROUTES)
 """Sources that say where the endpoints of a namespace are."""
 _SHARING = frozenset({"Ingress", "Gateway"})
 """Owners of hosts that share one address and port."""
