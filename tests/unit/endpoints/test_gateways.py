@@ -179,7 +179,7 @@ def test_only_the_named_listener_takes_a_route(found):
 def test_a_listener_takes_the_routes_of_its_protocol(found, kind, protocol, taken):
     seen = found(gateway(listener(protocol=protocol)), route("a.example", kind=kind))
     assert (("a.example", 443) in of_gateway(seen)) is taken
-    assert ("no listener fits its hosts" in seen.gaps.get("infra", "")) is not taken
+    assert ("no listener is known to take it" in seen.gaps.get("infra", "")) is not taken
     assert {one.hint for one in seen.places if one.owner_kind == "Gateway"} == {protocol.removeprefix("projectcontour.io/").lower()}
 
 
@@ -248,6 +248,21 @@ def test_what_a_plain_listener_serves_to_any_host_is_looked_at_beside_its_hosts(
     assert of_gateway(seen) == {("", 80), ("a.example", 80)}
 
 
+@pytest.mark.parametrize(("hosts", "more", "beside"), [
+    (["shop.b.example", "about.b.example"], {}, "about.b.example"), (["*.b.example", "a.b.example"], {}, ""), ([], {}, ""),
+    (["a.other"], {}, ""), (["a.b.example"], {"protocol": "HTTP"}, ""), (["a.b.example"], {"hostname": "a.b.example"}, ""),
+])  # fmt: skip
+def test_a_name_that_nobody_has_is_looked_at_beside_the_hosts_of_its_domain(found, hosts, more, beside):
+    """Who serves the names of routes alone refuses the others of a listener's domain, unless a route is for all of it."""
+    seen = found(gateway(listener("domain", **{"hostname": "*.b.example", **more})), route(*hosts))
+    assert [one.beside for one in seen.places if one.declared == ("Gateway infra/front listener domain",)] == [beside]
+
+
+def test_a_domain_that_one_route_serves_as_a_whole_is_not_set_aside(found):
+    seen = found(gateway(listener(hostname="*.b.example")), route("a.b.example"), route(name="any"))
+    assert not at(seen, "preaudit.b.example").beside
+
+
 # What was not seen
 
 
@@ -274,7 +289,7 @@ def scoped(*names, **forbidden):
 
 
 def test_rights_that_lack_in_one_namespace_are_told_there(found):
-    gaps = found(gateway(listener(origin="Same")), route(), scope=scoped("infra", "shop", shop=[HTTP])).gaps
+    gaps = found(gateway(listener(origin="Same")), route(namespace="infra"), scope=scoped("infra", "shop", shop=[HTTP])).gaps
     assert list(gaps) == ["shop"]
     assert HTTP in gaps["shop"]
 

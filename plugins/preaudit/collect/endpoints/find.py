@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from preaudit.collect.endpoints.bundles import bundles
 from preaudit.collect.endpoints.gateways import GATEWAYS, gateway_places
 from preaudit.collect.endpoints.nodes import CLUSTER_CA, node_places
-from preaudit.collect.endpoints.place import Gap, Place, never_dialled, united
+from preaudit.collect.endpoints.place import SECURED, Gap, Place, never_dialled, united
 from preaudit.collect.endpoints.plane import plane_places
 from preaudit.collect.endpoints.pods import RunningPods, container_places
 from preaudit.collect.endpoints.routes import ROUTES
@@ -32,7 +32,6 @@ NAMESPACED = ("pods", "services", SLICES, INGRESSES, GATEWAYS, *ROUTES)
 """Sources that say where the endpoints of a namespace are."""
 _SHARING = frozenset({"Ingress", "Gateway"})
 """Owners of hosts that share one address and port."""
-_SECURED = frozenset({"https", "tls"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ def _once(places: Sequence[Place]) -> list[Place]:
         elif (host := by_where[named[socket]]).owner_kind not in _SHARING:
             add(place, host.where)
         else:
-            secured, serves_any = host.hint in _SECURED, place.owner_kind in _SHARING
+            secured, serves_any = host.hint in SECURED, place.owner_kind in _SHARING
             if secured or serves_any:
                 beside = host.server_name if secured else ""
                 add(replace(place, names=_any_name(place, hosts), beside=beside), place.where)

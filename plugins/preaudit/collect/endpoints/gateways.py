@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from preaudit.collect.endpoints.place import Gap, Place, never_dialled
+from preaudit.collect.endpoints.place import SECURED, Gap, Place, never_dialled
 from preaudit.collect.endpoints.routes import (
     GROUP,
     ROUTES,
@@ -85,8 +85,7 @@ def _of_gateway(
             refused=never_dialled(address) if address else "the Gateway's status names no address that can be used",
         )  # fmt: skip
         listeners.append(_Listener(one, host or "", place))
-    yield from (one.place for one in listeners)
-    yield from _brought(said, listeners, routes)
+    yield from _faces(said, listeners, routes)
     if (at(gateway, "spec", "allowedListeners", "namespaces", "from") or "None") != "None":
         yield Gap(namespace, f"{said} may have listeners of ListenerSets, which are not read")
     if not all(takes_own_alone(one.spec) for one in listeners):
@@ -94,24 +93,31 @@ def _of_gateway(
             yield Gap(namespace, f"{said} takes routes of other namespaces, and not all were seen: {source}: {why}")
 
 
-def _brought(said: str, listeners: Sequence[_Listener], routes: Sequence[Route]) -> Iterator[Place | Gap]:
-    """What routes add to a Gateway's listeners: hosts beside their own."""
+def _faces(said: str, listeners: Sequence[_Listener], routes: Sequence[Route]) -> Iterator[Place | Gap]:
+    """A Gateway's listeners under their own hosts, and under those that routes add.
+
+    Of a whole domain a listener may serve no name but those of routes.
+    """
     found: dict[tuple[int, str], tuple[Place, dict[str, None]]] = {}
     for route in routes:
-        served = not route.hosts
+        served = False
         for one in listeners:
-            for host in route.hosts if takes(one.spec, one.place.namespace, route) else ():
+            for host in route.hosts or ("",) if takes(one.spec, one.place.namespace, route) else ():
+                both = None if host is None else common_host(one.host, host)
+                served = served or both is not None
                 if host is None:
                     yield Gap(one.place.namespace, f"{route.said} at {said}: a host name cannot be read")
-                elif both := common_host(one.host, host):
-                    served = True
+                elif both:
                     # However many routes have a host, it is one place.
                     declared = found.setdefault((one.place.port, _shown(both)), (one.place, {}))[1]
                     declared[f"{route.said} host {host}"] = None
         if not served:  # so the Gateway has a way for it that is not known here
-            yield Gap(route.parent.namespace, f"{said} accepted {route.said}, and no listener fits its hosts")
+            yield Gap(route.parent.namespace, f"{said} accepted {route.said}, and no listener is known to take it")
     for one in listeners:
-        found.pop((one.place.port, one.place.server_name), None)
+        known = found.pop((one.place.port, one.place.server_name), None)
+        several = [host for (_, host), (place, _) in found.items() if place is one.place]
+        alone = known is None and one.host.startswith("*.") and one.place.hint in SECURED
+        yield replace(one.place, beside=min(several, default="") if alone else "")
     hosts = sorted({host for _, host in found})
     if len(hosts) > MAX_NAMES:
         why = f"{said} has {len(hosts)} hosts of routes, of which {MAX_NAMES} are looked at"
