@@ -147,6 +147,12 @@ def test_what_listeners_have_already_is_no_second_place(found):
     assert of_gateway(seen) == {("a.example", 443), ("preaudit.example", 443), ("", 443)}
 
 
+def test_what_one_listener_has_may_be_new_to_another(found):
+    seen = found(gateway(listener(hostname="a.example"), listener("any", port=8443)), route("a.example"))
+    assert at(seen, "a.example").declared == ("Gateway infra/front listener web",)
+    assert at(seen, "a.example", 8443).declared == ("HTTPRoute shop/app host a.example",)
+
+
 def test_a_route_without_hosts_adds_none(found):
     seen = found(gateway(listener()), route())
     assert of_gateway(seen) == {("", 443)}
@@ -256,6 +262,15 @@ def test_a_name_that_nobody_has_is_looked_at_beside_the_hosts_of_its_domain(foun
     """Who serves the names of routes alone refuses the others of a listener's domain, unless a route is for all of it."""
     seen = found(gateway(listener("domain", **{"hostname": "*.b.example", **more})), route(*hosts))
     assert [one.beside for one in seen.places if one.declared == ("Gateway infra/front listener domain",)] == [beside]
+
+
+def test_a_listener_without_routes_is_looked_at_beside_the_hosts_of_others_where_it_is_for_a_domain(found):
+    others = [listener("domain", "*.b.example"), listener("host", "c.example"), listener("elsewhere", "*.d.example", port=8443)]
+    seen = found(gateway(listener("web", "*.a.example"), *others), route("shop.a.example"))
+    assert {one.server_name: one.beside for one in seen.places if one.owner == "front"} == {
+        "preaudit.a.example": "shop.a.example", "preaudit.b.example": "shop.a.example", "preaudit.d.example": "",
+        "c.example": "", "shop.a.example": "",
+    }  # fmt: skip
 
 
 def test_a_domain_that_one_route_serves_as_a_whole_is_not_set_aside(found):

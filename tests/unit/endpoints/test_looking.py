@@ -100,9 +100,9 @@ def test_a_name_that_no_route_has_is_refused_beside_one_that_has(tmp_path):
     assert seen.cause == "it refuses a name that no route has, and answers under those of routes"
 
 
-def test_a_name_that_no_route_has_may_meet_a_server_all_the_same(tmp_path):
-    with serving(secured(lambda _: None, tmp_path)) as port:
-        ((_, seen),) = look_at([place(port, server_name="preaudit.example", beside="web.example")], look(), seconds=30)
+def test_a_name_that_no_route_has_may_meet_a_server_that_refuses_who_names_none(tmp_path):
+    with serving(hosted(tmp_path, resetting)) as port:
+        ((_, seen),) = look_at([place(port, server_name="other.web.example", beside="web.example")], look(), seconds=30)
     assert (seen.reached, seen.served, bool(seen.tls.chains)) == (Reached.OPEN, True, True)
 
 

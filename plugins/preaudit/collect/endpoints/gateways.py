@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from preaudit.collect.endpoints.place import SECURED, Gap, Place, never_dialled
@@ -98,34 +99,49 @@ def _faces(said: str, listeners: Sequence[_Listener], routes: Sequence[Route]) -
 
     Of a whole domain a listener may serve no name but those of routes.
     """
-    found: dict[tuple[int, str], tuple[Place, dict[str, None]]] = {}
-    for route in routes:
-        served = False
-        for one in listeners:
-            for host in route.hosts or ("",) if takes(one.spec, one.place.namespace, route) else ():
-                both = None if host is None else common_host(one.host, host)
-                served = served or both is not None
-                if host is None:
-                    yield Gap(one.place.namespace, f"{route.said} at {said}: a host name cannot be read")
-                elif both:
-                    # However many routes have a host, it is one place.
-                    declared = found.setdefault((one.place.port, _shown(both)), (one.place, {}))[1]
-                    declared[f"{route.said} host {host}"] = None
-        if not served:  # so the Gateway has a way for it that is not known here
-            yield Gap(route.parent.namespace, f"{said} accepted {route.said}, and no listener is known to take it")
-    for one in listeners:
-        known = found.pop((one.place.port, one.place.server_name), None)
-        several = [host for (_, host), (place, _) in found.items() if place is one.place]
-        alone = known is None and one.host.startswith("*.") and one.place.hint in SECURED
-        yield replace(one.place, beside=min(several, default="") if alone else "")
-    hosts = sorted({host for _, host in found})
+    yield from _misfits(said, listeners, routes)
+    own = {(one.place.port, one.place.server_name) for one in listeners}
+    led = ((one.place.port, host) for one, host, _ in _led(listeners, routes))
+    hosts, whole = set(), set()
+    for port, host in led:  # anybody may write routes, so that only hosts are kept of what may be much more
+        if (port, host) in own:
+            whole.add((port, host))
+        else:
+            hosts.add(host)
     if len(hosts) > MAX_NAMES:
         why = f"{said} has {len(hosts)} hosts of routes, of which {MAX_NAMES} are looked at"
         yield Gap(listeners[0].place.namespace, why)
-    chosen = frozenset(hosts[:MAX_NAMES])
+    chosen = frozenset(nsmallest(MAX_NAMES, hosts))
+    found: dict[tuple[int, str], tuple[Place, dict[str, None]]] = {}
+    for one, host, told in _led(listeners, routes):
+        if host in chosen and (one.place.port, host) not in own:
+            # However many routes have a host, it is one place.
+            found.setdefault((one.place.port, host), (one.place, {}))[1][told] = None
+    for one in listeners:
+        aside = one.host.startswith("*.") and (one.place.port, one.place.server_name) not in whole
+        several = [host for port, host in found if port == one.place.port]
+        yield replace(one.place, beside=min(several, default="") if aside and one.place.hint in SECURED else "")
     for (_, host), (place, declared) in found.items():
-        if host in chosen:
-            yield replace(place, server_name=host, names=(host,), more_names=False, declared=tuple(declared))
+        yield replace(place, server_name=host, names=(host,), more_names=False, declared=tuple(declared))
+
+
+def _led(listeners: Sequence[_Listener], routes: Sequence[Route]) -> Iterator[tuple[_Listener, str, str]]:
+    """Where routes lead: to which listener, under which name, and what says so."""
+    for route in routes:
+        for one in listeners:
+            for host in route.hosts or ("",) if takes(one.spec, one.place.namespace, route) else ():
+                both = None if host is None else common_host(one.host, host)
+                if both is not None:
+                    yield one, _shown(both), f"{route.said} host {host}"
+
+
+def _misfits(said: str, listeners: Sequence[_Listener], routes: Sequence[Route]) -> Iterator[Gap]:
+    """Routes of which not all is known, though the Gateway accepted them."""
+    for route in routes:
+        if None in route.hosts:
+            yield Gap(route.parent.namespace, f"{route.said} at {said}: a host name cannot be read")
+        if not any(_led(listeners, [route])):
+            yield Gap(route.parent.namespace, f"{said} accepted {route.said}, and no listener is known to take it")
 
 
 def _shown(host: str) -> str:
