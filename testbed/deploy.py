@@ -16,19 +16,25 @@ VARIANTS = ("good", "bad", "usual")
 NAMESPACES = {
     "good": ("shop", "shop-data", "shop-system"),
     "bad": ("bad-shop", "bad-shop-data", "bad-shop-system"),
-    "usual": ("usual",),
-
+    "usual": ("usual", "usual-routes"),
 }
 """All variants fit into one cluster: none names anything of another."""
 DOORS = {"good": "198.18.255.11", "bad": "198.18.255.12", "usual": "198.18.254.1"}
 """Addresses of load balancers: kube-proxy answers for them at any node as soon as a Service's status names them."""
 CLASS = "shop"
 """The class of Ingresses that no controller looks after: the product's nginx serves their hosts itself."""
+KINDS = {"usual": ("examples/contour/01-crds.yaml", "examples/gateway/00-crds.yaml")}
+"""Kinds of a variant's own, which Contour ships: its own, and those of the Gateway API, experimental ones too."""
+_PUBLISHED = ("v1/gateways", "v1/httproutes", "v1alpha2/tlsroutes")
 READY_LIMIT, DELETE_LIMIT, APPLY_LIMIT = 180.0, 120.0, 60.0  # seconds
 
 
-def manifests(variant: str) -> str:
+def manifests(variant: str, *, gateway: bool = True) -> str:
     """Give a variant's manifests as one YAML stream, its images named by the digests of this testbed's registry.
+
+    Args:
+        variant: One of VARIANTS.
+        gateway: With the objects of the Gateway API.
 
     Raises:
         TestbedError: The cluster is down, so nobody knows the digests.
@@ -37,6 +43,7 @@ def manifests(variant: str) -> str:
     if not known.exists():
         raise TestbedError("the cluster is down: run `python -m testbed up`")
     files = sorted((SOURCE / "product" / variant).glob("*.yaml"))
+    files = [path for path in files if gateway or not path.name.endswith("-gateway.yaml")]
     namespaces, *others = [path.read_text() for path in files]  # first, for the Secrets to go into
     made = [json.dumps(one) for one in identities.objects(variant)]
     text = "\n---\n".join((namespaces, *made, *others))
@@ -54,9 +61,7 @@ def deploy(variant: str) -> None:
     known = STATE / "images.json"
     if known.exists():
         known.write_text(json.dumps(registry.fill()))  # the cluster may have come up before an image was changed
-    if variant == "usual":  # the ingress controller's own kinds come first
-        kinds = module_file("contour", CONTOUR_MODULE, "examples/contour/01-crds.yaml")
-        kubectl(["apply", "-f", "-"], kinds, APPLY_LIMIT)
+    _have_kinds(variant)
     text = manifests(variant)
     kubectl(["apply", "-f", "-"], text, APPLY_LIMIT)
     api = Api(administrator())
@@ -71,6 +76,10 @@ def deploy(variant: str) -> None:
             if time.monotonic() > deadline:
                 raise TestbedError(f"after {READY_LIMIT:.0f} s an Ingress of {variant} has no address")
             time.sleep(0.2)
+        while waiting := _unanswered(api, variant):
+            if time.monotonic() > deadline:
+                raise TestbedError(f"after {READY_LIMIT:.0f} s nobody has answered for {', '.join(waiting)}")
+            time.sleep(0.2)
     finally:
         api.close()
 
@@ -78,11 +87,27 @@ def deploy(variant: str) -> None:
 def undeploy(variant: str) -> None:
     """Delete a variant and wait until it is gone; one that is not there is no error.
 
-    The kinds of the ingress controller stay: to take kinds away while namespaces are being emptied holds those up.
+    Its own kinds go last: to take kinds away while namespaces are being emptied holds those up.
     """
     words = ["delete", "--ignore-not-found", f"--timeout={DELETE_LIMIT:.0f}s", "-f", "-"]
-    kubectl(words, manifests(variant), DELETE_LIMIT + 30)
+    # Kubectl does not even try to delete objects of kinds that the server has not.
+    names = kubectl(["api-resources", "--api-group=gateway.networking.k8s.io", "-o", "name"]).split()
+    kubectl(words, manifests(variant, gateway=bool(names)), DELETE_LIMIT + 30)
+    for kinds in _kinds(variant) if names else ():
+        kubectl(words, kinds, DELETE_LIMIT + 30)
     identities.forget(variant)
+
+
+def _kinds(variant: str) -> list[str]:
+    return [module_file("contour", CONTOUR_MODULE, path) for path in KINDS.get(variant, ())]
+
+
+def _have_kinds(variant: str) -> None:
+    """Have the server know a variant's own kinds."""
+    for kinds in _kinds(variant):
+        # By the server: what kubectl would write beside them is too long for some.
+        kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], kinds, APPLY_LIMIT)
+        kubectl(["wait", "--for=condition=Established", "-f", "-"], kinds, APPLY_LIMIT)
 
 
 def kubectl(words: list[str], text: str = "", limit: float = 60.0) -> str:
@@ -124,6 +149,19 @@ def _ingresses(api: Api, namespace: str) -> list[Object]:
 
 def _has_door(one: Object) -> bool:
     return bool(one["status"]["loadBalancer"].get("ingress"))
+
+
+def _unanswered(api: Api, variant: str) -> list[str]:
+    """Gateways without an address, and routes about which their Gateway has said nothing yet."""
+    found = []
+    for namespace in NAMESPACES[variant] if variant in KINDS else ():
+        for place in _PUBLISHED:
+            version, _, kind = place.partition("/")
+            field = "addresses" if kind == "gateways" else "parents"
+            listed = api.get(f"/apis/gateway.networking.k8s.io/{version}/namespaces/{namespace}/{kind}")["items"]
+            silent = [one["metadata"]["name"] for one in listed if not one.get("status", {}).get(field)]
+            found += [f"{kind[:-1]} {namespace}/{name}" for name in silent]
+    return found
 
 
 def _not_ready(api: Api, namespaces: tuple[str, ...]) -> list[str]:

@@ -61,10 +61,13 @@ _BAD = {
 }
 _USUAL = {
     f"usual/{name}-tls": _served(name, "usual", bits=2048)
-    for name in ("nginx", "go", "envoy", "redis", "postgres", "mariadb")
+    for name in ("nginx", "envoy", "redis", "postgres", "mariadb")
 } | {
+    "usual/go-tls": Wanted(("go.usual.svc", "go.usual", "go", "go.through.example"), bits=2048),
     "usual/one-example-tls": Wanted(("one.usual.example",)),
     "usual/two-example-tls": Wanted(("two.usual.example",), bits=2048),
+    "usual/red-example-tls": Wanted(("*.red.example",)),
+    "usual/blue-example-tls": Wanted(("*.blue.example",), bits=2048),
 }
 IDENTITIES = {"good": _GOOD, "bad": _BAD, "usual": _USUAL}
 

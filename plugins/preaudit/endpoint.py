@@ -221,7 +221,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One endpoint: owner, port, server name and vantage; replicas that answered alike are one.
 
     Attributes:
-        owner_kind: Deployment, Service, Node, Ingress, Target …
+        owner_kind: Deployment, Service, Node, Ingress, Gateway, Target …
         owner: its name.
         namespace: its namespace, "" for nodes and targets.
         port: TCP port.

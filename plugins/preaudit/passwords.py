@@ -25,7 +25,7 @@ def protocols_with_password(seen: Endpoint) -> frozenset[str]:
 
 def stands_in_front(seen: Endpoint) -> bool:
     """It leads to pods that are looked at themselves, so that a password is tried there and not here."""
-    return seen.owner_kind in {"Service", "Ingress"}
+    return seen.owner_kind in {"Service", "Ingress", "Gateway"}
 
 
 def account_names(texts: list[str]) -> list[str]:

@@ -60,14 +60,17 @@ METADATA_KEPT = (
 )  # fmt: skip
 """Fields of ``metadata`` that a snapshot keeps for every kind (annotations are screened by the redaction)."""
 
+_GATEWAY = "gateway.networking.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _RULES = ("rules", "aggregationRule")
 _BINDING = ("roleRef", "subjects")
 _WEBHOOKS = ("webhooks",)
+_ROUTE = ("spec.parentRefs", "spec.hostnames", "status.parents")
 _PLACES = (
     "namespaces", "nodes", "pods", "services", "endpointslices.discovery.k8s.io", "ingresses.networking.k8s.io",
-    "gateways.gateway.networking.k8s.io", "replicationcontrollers", "replicasets.apps", "deployments.apps",
-    "statefulsets.apps", "daemonsets.apps", "jobs.batch", "cronjobs.batch",
+    *(f"{name}.{_GATEWAY}" for name in ("gateways", "httproutes", "grpcroutes", "tlsroutes")),
+    "replicationcontrollers", "replicasets.apps", "deployments.apps", "statefulsets.apps", "daemonsets.apps",
+    "jobs.batch", "cronjobs.batch",
     "validatingwebhookconfigurations.admissionregistration.k8s.io",
     "mutatingwebhookconfigurations.admissionregistration.k8s.io", "apiservices.apiregistration.k8s.io",
 )  # fmt: skip
@@ -112,8 +115,10 @@ SOURCES: dict[str, Source] = {
                "MutatingWebhookConfiguration", namespaced=False, keep=_WEBHOOKS),
         Source("endpointslices.discovery.k8s.io", ("v1",), "EndpointSlice", keep=("addressType", "endpoints", "ports")),
         Source("ingresses.networking.k8s.io", ("v1",), "Ingress", keep=("spec", "status")),
-        Source("gateways.gateway.networking.k8s.io", ("v1", "v1beta1"), "Gateway", builtin=False,
-               keep=("spec", "status")),
+        Source(f"gateways.{_GATEWAY}", ("v1", "v1beta1"), "Gateway", builtin=False, keep=("spec", "status")),
+        Source(f"httproutes.{_GATEWAY}", ("v1", "v1beta1"), "HTTPRoute", builtin=False, keep=_ROUTE),
+        Source(f"grpcroutes.{_GATEWAY}", ("v1", "v1alpha2"), "GRPCRoute", builtin=False, keep=_ROUTE),
+        Source(f"tlsroutes.{_GATEWAY}", ("v1", "v1alpha3", "v1alpha2"), "TLSRoute", builtin=False, keep=_ROUTE),
         Source("certificates.cert-manager.io", ("v1",), "Certificate", builtin=False, keep=("spec", "status")),
         Source("apiservices.apiregistration.k8s.io", ("v1",), "APIService", namespaced=False),
         Source("certificatesigningrequests.certificates.k8s.io", ("v1",), "CertificateSigningRequest",

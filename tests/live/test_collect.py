@@ -206,9 +206,9 @@ def test_the_administrator_sees_everything(collect, admin, kubeconfig, area, tmp
 
 
 def test_kinds_that_a_cluster_need_not_have_are_absent(collect, kubeconfig, area):
-    collection, snapshot = collect(kubeconfig, ["gateways.gateway.networking.k8s.io"])
-    assert statuses(collection, "gateways.gateway.networking.k8s.io") == {"*": Status.ABSENT}
-    assert not snapshot.objects("gateways.gateway.networking.k8s.io")
+    collection, snapshot = collect(kubeconfig, ["certificates.cert-manager.io"])
+    assert statuses(collection, "certificates.cert-manager.io") == {"*": Status.ABSENT}
+    assert not snapshot.objects("certificates.cert-manager.io")
 
 
 def test_every_object_that_the_server_has_is_kept(collect, admin, kubeconfig, area):

@@ -1,11 +1,25 @@
 """Endpoints of a real cluster: all that is declared is found, the least rights are enough, and nothing else is done."""
 
+import base64
 import json
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from testbed import deploy
-from tests.live.judged import AUDIT_LOG, JUDGE, READ, TABLES, Run, anchors, differences, requests_since, row
+from testbed import deploy, identities
+from tests.live.judged import (
+    AUDIT_LOG,
+    JUDGE,
+    READ,
+    TABLES,
+    Run,
+    anchors,
+    differences,
+    records,
+    requests_since,
+    row,
+)
 
 pytestmark = pytest.mark.live
 VARIANTS = ("good", "bad")
@@ -133,6 +147,59 @@ def test_servers_as_they_come_are_as_the_table_says(judged):
     run = judged("usual")
     rows = [one for one in run.rows if one.startswith(("TLS-", "NET-"))]
     assert not differences(rows, TABLES / "usual.tsv")
+
+
+ROUTES = {
+    ("shop.red.example", 443): "red-example-tls", ("shop.blue.example", 443): "blue-example-tls",
+    ("go.through.example", 443): "go-tls", ("shop.red.example", 80): "",
+}  # fmt: skip
+"""What the routes of `usual` add to its Gateway, and the Secret that holds the certificate."""
+
+
+def test_hosts_that_only_routes_name_show_the_certificates_of_their_gateway(judged):
+    """The TLSRoute is of a version that its group has beside a better one, the HTTPRoutes of another namespace."""
+    run = judged("usual")
+    seen = {(one.get("server_name", ""), one["port"]): one for one in run.endpoints if one["owner_kind"] == "Gateway"}
+    by_routes = {where for where, one in seen.items() if any(said.partition(" ")[0].endswith("Route") for said in one["declared"])}
+    assert by_routes == set(ROUTES), "one host is no listener's, and one route was not accepted"
+    secrets = {one["metadata"]["name"]: one for one in identities.objects("usual") if one["kind"] == "Secret"}
+    for where, secret in ROUTES.items():
+        one = seen[where]
+        assert (one["owner"], one["namespace"], one["reached"], one["exposure"]) == ("usual", "usual", "open", "external")
+        if not secret:
+            assert one["protocol"] == "http"
+            continue
+        served = [chain["certificates"][0] for chain in one["tls"]["chains"]]
+        wanted = x509.load_pem_x509_certificate(secrets[secret]["stringData"]["tls.crt"].encode())
+        assert {base64.b64decode(given) for given in served} == {wanted.public_bytes(Encoding.DER)}
+
+
+def test_nothing_of_the_gateway_is_unknown(judged):
+    """Contour serves the names of routes alone, so that others of its listeners' domains have nothing there."""
+    run = judged("usual")
+    assert not [one["reason"] for one in run.records if one["verdict"] == "unknown" and "Gateway" in one["reason"]]
+    others = {one["server_name"]: one["reached"] for one in run.endpoints if one.get("server_name", "").startswith("preaudit.")}
+    assert others == dict.fromkeys(("preaudit.red.example", "preaudit.blue.example", "preaudit.through.example"), "closed")
+
+
+@pytest.fixture
+def without_routes(shop, login, preaudit):
+    """A user who may read everything that `preflight --rbac` prints but HTTPRoutes."""
+    shop("usual")
+    config = login("routeless")
+    printed = preaudit("preflight", "--profile", "bank", "--select", "TLS-001", "--kubeconfig", config, "--rbac").stdout
+    assert "- httproutes\n" in printed
+    rights = printed.replace("- httproutes\n", "- nothing\n").replace("preaudit-reader", "preaudit-routeless")
+    deploy.kubectl(["apply", "-f", "-"], rights)
+    yield config
+    deploy.kubectl(["delete", "-f", "-"], rights)
+
+
+def test_routes_that_may_not_be_listed_are_told_and_never_nothing(without_routes, preaudit, tmp_path):
+    preaudit("run", "--profile", "bank", "--select", "TLS-001", "--kubeconfig", without_routes, "--out", tmp_path / "pack")
+    told = {one["namespace"]: one for one in records(tmp_path / "pack") if one["verdict"] == "unknown"}
+    for namespace in ("usual", "usual-routes", "cluster"):
+        assert "httproutes.gateway.networking.k8s.io: forbidden" in told[namespace]["reason"]
 
 
 @pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["one-process", "two-processes"])

@@ -14,7 +14,7 @@ from preaudit.collect.wording import clean
 from preaudit.snapshot import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from preaudit.source import Source
 
@@ -71,38 +71,43 @@ def discover(api: Api, sources: Iterable[Source], budget: Budget) -> dict[str, S
                 found[source.name] = Served("", Status.ERROR, f"the server's API groups are not known: {fault}")
         return found
     resources: dict[tuple[str, str], set[str] | str] = {}
+
+    def resources_of(group: str, version: str) -> set[str] | str:
+        if (group, version) not in resources:
+            try:
+                resources[group, version] = _resources(api, group, version, budget)
+            except _NotDiscovered as fault:
+                resources[group, version] = str(fault)
+        return resources[group, version]
+
     for source in grouped:
         served = groups.get(source.group, [])
-        version = next((version for version in source.versions if version in served), "")
-        if not version:
-            found[source.name] = _unserved(source, served)
-        elif source.builtin:
-            found[source.name] = Served(version)
+        if source.builtin:  # every Kubernetes serves it; the list itself will tell what is wrong
+            known = [version for version in source.versions if version in served]
+            found[source.name] = Served(known[0] if known else source.versions[0])
+        elif not served:
+            found[source.name] = Served("", Status.ABSENT, f"the server has no API group {source.group}")
         else:
-            key = (source.group, version)
-            if key not in resources:
-                try:
-                    resources[key] = _resources(api, source.group, version, budget)
-                except _NotDiscovered as fault:
-                    resources[key] = str(fault)
-            found[source.name] = _by_resources(source, version, resources[key])
+            found[source.name] = _served(source, served, resources_of)
     return found
 
 
-def _unserved(source: Source, served: list[str]) -> Served:
-    if source.builtin:
-        return Served(source.versions[0])  # every Kubernetes serves it; the list itself will tell what is wrong
-    if served:
-        return Served("", Status.ERROR, f"{source.group} is served as {', '.join(served)[:100]}: not known here")
-    return Served("", Status.ABSENT, f"the server has no API group {source.group}")
-
-
-def _by_resources(source: Source, version: str, resources: set[str] | str) -> Served:
-    if isinstance(resources, str):
-        return Served("", Status.ERROR, f"the resources of {source.group}/{version} are not known: {resources}")
-    if source.resource in resources:
-        return Served(version)
-    return Served("", Status.ABSENT, f"{source.group}/{version} has no resource {source.resource}")
+def _served(source: Source, served: list[str], resources_of: Callable[[str, str], set[str] | str]) -> Served:
+    """The best version that has the source's resource; one may have it alone of all that its group is served in."""
+    unknown = [version for version in served if version not in source.versions]
+    fault = ""
+    for version in (*(version for version in source.versions if version in served), *unknown):
+        resources = resources_of(source.group, version)
+        if isinstance(resources, str):
+            fault = fault or f"the resources of {source.group}/{version} are not known: {resources}"
+        elif source.resource in resources:
+            if version in source.versions:
+                return Served(version)
+            fault = fault or f"{source.name} is served as {clean(version, 100)}: not known here"
+    if fault:
+        return Served("", Status.ERROR, fault)
+    versions = clean(", ".join(served), 100)
+    return Served("", Status.ABSENT, f"{source.group} ({versions}) has no resource {source.resource}")
 
 
 class _NotDiscovered(Exception):  # noqa: N818 - a state of the world

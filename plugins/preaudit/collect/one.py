@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from preaudit.collect.discovery import Served, discover
 from preaudit.collect.identity import first_contact
 from preaudit.collect.kubeconfig import load_access
 from preaudit.collect.listing import ListCall, ListReader
@@ -34,6 +35,7 @@ class OneByOne:
     def __init__(self, api: Api, target: Target, key: bytes) -> None:
         self._api = api
         self._redactor = Redactor(key)
+        self._served: dict[str, Served] = {}
         self.target = target
 
     def line(self, source: str, namespace: str, name: str) -> bytes:
@@ -48,8 +50,13 @@ class OneByOne:
             NotObservable: the list that would hold it cannot be read.
         """
         found = SOURCES[source]
+        if source not in self._served:
+            self._served |= discover(self._api, [found], Budget(seconds=_SECONDS))
+        served = self._served[source]
+        if served.status is not None:
+            raise NotObservable(source, f"{served.status.value}: {served.cause}")
         # By name, as a list: the right to list is the one that an audit has.
-        call = ListCall(found, found.versions[0], namespace or EVERYWHERE, f"metadata.name={name}")
+        call = ListCall(found, served.version, namespace or EVERYWHERE, f"metadata.name={name}")
         with tempfile.TemporaryDirectory(prefix="preaudit-again-") as folder, ThreadPoolExecutor(1) as ahead:
             writer = RewindableWriter(Path(folder), source)
             reader = ListReader(self._api, Lines(found, self._redactor), writer, ahead, lambda _: None)

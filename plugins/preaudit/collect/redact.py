@@ -407,7 +407,8 @@ _SPECIAL: dict[tuple[str, str], Callable[[Redactor, str], Any]] = {
     ("HTTPGetAction", "path"): _path,
     **{(kind, "host"): _host for kind in ("HTTPGetAction", "TCPSocketAction")},
     **{(kind, "image"): _image for kind in ("Container", "EphemeralContainer")},
-    **{(kind, key): _name for kind in ("OwnerReference", "RoleRef", "Subject") for key in ("name", "namespace")},
+    **{(kind, key): _name for kind in ("OwnerReference", "RoleRef", "Subject", "GatewayParentRef")
+       for key in ("name", "namespace")},
     **{("PodSpec", key): _name for key in ("serviceAccountName", "serviceAccount", "nodeName")},
 }
 """Texts that need more than the common look, by type ("" for any) and field."""

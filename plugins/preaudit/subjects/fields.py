@@ -56,13 +56,32 @@ _KUBELET: dict[str, dict[str, str]] = {
 
 _GATEWAY: dict[str, dict[str, str]] = {
     "Gateway": {"metadata": "ObjectMeta", "spec": "GatewaySpec", "status": "GatewayStatus"},
-    "GatewaySpec": {"gatewayClassName": "", "listeners": "[]GatewayListener", "addresses": "[]GatewayAddress"},
-    "GatewayListener": {"name": "", "hostname": "", "port": "", "protocol": "", "tls": "GatewayTls"},
+    "GatewaySpec": {
+        "gatewayClassName": "", "listeners": "[]GatewayListener", "addresses": "[]GatewayAddress",
+        "allowedListeners": "GatewayAllowed",
+    },
+    "GatewayListener": {
+        "name": "", "hostname": "", "port": "", "protocol": "", "tls": "GatewayTls", "allowedRoutes": "GatewayAllowed",
+    },
     "GatewayTls": {"mode": ""},
+    "GatewayAllowed": {"namespaces": "GatewayNamespaces", "kinds": "[]GatewayKind"},
+    "GatewayNamespaces": {"from": "", "selector": "LabelSelector"},
+    "GatewayKind": {"group": "", "kind": ""},
     "GatewayAddress": {"type": "", "value": ""},
     "GatewayStatus": {"addresses": "[]GatewayAddress"},
+    **{
+        kind: {"metadata": "ObjectMeta", "spec": "GatewayRouteSpec", "status": "GatewayRouteStatus"}
+        for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute")
+    },
+    "GatewayRouteSpec": {"parentRefs": "[]GatewayParentRef", "hostnames": "[]"},
+    "GatewayParentRef": {"group": "", "kind": "", "namespace": "", "name": "", "sectionName": "", "port": ""},
+    "GatewayRouteStatus": {"parents": "[]GatewayRouteParent"},
+    "GatewayRouteParent": {
+        "parentRef": "GatewayParentRef", "controllerName": "", "conditions": "[]GatewayCondition",
+    },
+    "GatewayCondition": {"type": "", "status": ""},
 }
-"""Fields of gateway.networking.k8s.io/v1 that are kept: by hand, as of Gateway API 1.4."""
+"""Fields of gateway.networking.k8s.io that are kept: by hand, as of Gateway API 1.4; its versions have the same."""
 
 
 _CERT_MANAGER: dict[str, dict[str, str]] = {

@@ -13,12 +13,13 @@ from preaudit.collect import cluster as module
 from preaudit.collect.cluster import NOT_ASKED_FOR, collect_cluster
 from preaudit.collect.discovery import discover
 from preaudit.collect.kubelet import NOT_ASKED, kubelets
+from preaudit.collect.one import OneByOne
 from preaudit.collect.preflight import check_access
 from preaudit.collect.progress import PlainLines, Silent
 from preaudit.collect.transport import Budget
-from preaudit.errors import TargetError, UsageError
+from preaudit.errors import NotObservable, TargetError, UsageError
 from preaudit.kubeconfig import AUTHORITY, CLIENT
-from preaudit.snapshot import Snapshot, Status
+from preaudit.snapshot import Snapshot, Status, Target
 from preaudit.source import KUBECONFIG, SOURCES, Source
 from tests.issued import issued
 
@@ -338,6 +339,45 @@ def test_a_group_whose_resources_cannot_be_listed_is_an_error(api, fake, make):
     fake.pages("/apis", make.reply({"kind": "APIGroupList", "groups": [
         {"name": "example.com", "versions": [{"version": "v9"}]}]}))  # fmt: skip
     assert served(api, CUSTOM).status is Status.ERROR
+
+
+def group_of(fake, make, **versions):
+    """A group example.com that is served in some versions, each with its resources, or with a failure."""
+    fake.pages("/apis", make.reply({"kind": "APIGroupList", "groups": [
+        {"name": "example.com", "versions": [{"version": version} for version in versions]}]}))  # fmt: skip
+    for version, names in versions.items():
+        listed = {"kind": "APIResourceList", "resources": [{"name": name} for name in names or ()]}
+        fake.pages(f"/apis/example.com/{version}", make.failure(503) if names is None else make.reply(listed))
+
+
+@pytest.mark.parametrize(("versions", "told"), [
+    ({"v1": ["gadgets"], "v1alpha2": ["widgets"]}, ("v1alpha2", None)),
+    ({"v1alpha2": ["widgets"], "v1": ["widgets"]}, ("v1", None)),
+    ({"v1": None, "v1alpha2": ["widgets"]}, ("v1alpha2", None)),
+    ({"v1": ["gadgets"], "v1alpha2": []}, ("", Status.ABSENT)),
+    ({"v1": ["gadgets"], "v1alpha2": None}, ("", Status.ERROR)),
+    ({"v1": ["gadgets"], "v9": ["widgets"]}, ("", Status.ERROR)),
+    ({"v1": ["gadgets"], "v9": ["gadgets"]}, ("", Status.ABSENT)),
+    ({"v9": ["widgets"]}, ("", Status.ERROR)),
+])  # fmt: skip
+def test_a_kind_may_be_served_in_one_version_of_its_group_alone(api, fake, make, versions, told):
+    group_of(fake, make, **versions)
+    found = served(api, replace(CUSTOM, versions=("v1", "v1alpha2")))
+    assert (found.version, found.status) == told
+
+
+def test_an_object_is_read_again_in_the_version_that_is_served(api, fake, make, monkeypatch):
+    kept = replace(SOURCES["configmaps"], name=CUSTOM.name, versions=("v1", "v1alpha2"), builtin=False)
+    monkeypatch.setitem(SOURCES, CUSTOM.name, kept)
+    group_of(fake, make, v1=["gadgets"], v1alpha2=["widgets"])
+    again = OneByOne(api, Target(), b"k" * 32)
+    item = {"metadata": {"name": "a", "namespace": "shop"}, "immutable": True}
+    fake.pages("/apis/example.com/v1alpha2/namespaces/shop/widgets", {
+        **make.page(item, kind="ConfigMapList"), "apiVersion": "example.com/v1alpha2"})  # fmt: skip
+    assert b'"immutable":true' in again.line(CUSTOM.name, "shop", "a")
+    group_of(fake, make, v1=["gadgets"])
+    with pytest.raises(NotObservable, match="absent"):
+        OneByOne(api, Target(), b"k" * 32).line(CUSTOM.name, "shop", "a")
 
 
 def test_preflight_tells_allowed_denied_and_unknown(api, fake, make):

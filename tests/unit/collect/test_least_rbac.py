@@ -8,7 +8,7 @@ import yaml
 from preaudit.collect.least_rbac import least_rbac
 from preaudit.errors import UsageError
 from preaudit.snapshot import Identity
-from preaudit.source import SOURCES
+from preaudit.source import SOURCES, with_needs
 
 USER = Identity(user="eve: {x}\n- injected", groups=("system:authenticated",))
 
@@ -36,6 +36,13 @@ def test_cluster_roles_list_what_is_read_and_nothing_else():
 def test_what_is_dialled_and_our_own_kubeconfig_ask_the_api_server_for_no_right():
     dialled = ["endpoints/connect", "endpoints/ports", "kubeconfig/certificates"]
     assert least_rbac(["pods", *dialled], None, USER, {"connect", "scan", "credentials"}) == least_rbac(["pods"], None, USER)
+
+
+def test_who_looks_at_endpoints_reads_gateways_and_their_routes():
+    _, (role, _) = loaded(with_needs(["endpoints/connect"]), None)
+    (rule,) = [one for one in role["rules"] if one["apiGroups"] == ["gateway.networking.k8s.io"]]
+    assert rule["resources"] == ["gateways", "grpcroutes", "httproutes", "tlsroutes"]
+    assert rule["verbs"] == ["list"]
 
 
 def test_roles_in_namespaces():

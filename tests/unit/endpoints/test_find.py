@@ -172,6 +172,21 @@ def test_who_names_no_host_is_looked_at_beside_those_who_do(found):
     }  # fmt: skip
 
 
+def test_a_host_is_not_called_by_the_names_of_who_comes_by_address(found):
+    """Else a certificate for the address, or for any name that nothing tells, would be right for the first host."""
+    seen = found(balanced(443, 80), sharing("a.example", "b.example", secured=["a.example"]))
+    assert [(one.names, one.more_names) for one in (at(seen, 443, server_name="a.example"), at(seen, 80, server_name="a.example"))] == [
+        (("a.example",), False)] * 2  # fmt: skip
+    assert "Service shop/edge port 80 load balancer" in at(seen, 80, server_name="a.example").declared
+
+
+def test_what_an_ingress_serves_to_any_host_is_looked_at_beside_its_hosts(found):
+    seen = found(sharing("a.example", ""))
+    assert {(one.server_name, one.port) for one in seen.places if one.owner == "front"} == {
+        (host, port) for host in ("", "a.example") for port in (80, 443)
+    }
+
+
 def test_a_service_without_hosts_beside_it_is_no_look_beside_any(found):
     seen = found(balanced(443, ip="203.0.113.6"), sharing("a.example"))
     assert not at(seen, 443, server_name="").beside
@@ -181,17 +196,6 @@ def test_hosts_of_an_ingress_beyond_the_limit_are_a_gap(found):
     rules = [{"host": f"h{number}.example"} for number in range(201)]
     ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "front", "namespace": "shop"}, "spec": {"rules": rules}}
     assert "Ingress front has 201 hosts, of which 200 are looked at" in found(ingress).gaps["shop"]
-
-
-def test_every_listener_of_a_gateway_is_a_place(found):
-    gateway = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "front", "namespace": "shop"},
-               "spec": {"listeners": [{"name": "web", "hostname": "*.a.example", "port": 443, "protocol": "HTTPS"}, {"name": "raw", "port": 9000, "protocol": "TCP"},
-                                      {"name": "dns", "port": 53, "protocol": "UDP"}]},
-               "status": {"addresses": [{"type": "IPAddress", "value": "203.0.113.5"}]}}  # fmt: skip
-    places = [one for one in found(gateway).places if one.owner == "front"]
-    assert {(one.server_name, one.port, one.more_names, one.address) for one in places} == {
-        ("preaudit.a.example", 443, False, "203.0.113.5"), ("", 9000, True, "203.0.113.5"),
-    }  # fmt: skip
 
 
 def test_a_node_has_a_kubelet_and_ports_that_should_be_closed(found):

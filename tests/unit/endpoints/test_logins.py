@@ -185,7 +185,7 @@ def test_a_server_under_two_names_is_tried_once():
     assert sorted(str(one.value) for one in told) == ["False", "None"]
 
 
-@pytest.mark.parametrize("more", [{"owner_kind": "Service"}, {"owner_kind": "Ingress"}, {"protocol": "silent"}, {"reached": Reached.CLOSED}])
+@pytest.mark.parametrize("more", [{"owner_kind": "Service"}, {"owner_kind": "Ingress"}, {"owner_kind": "Gateway"}, {"protocol": "silent"}, {"reached": Reached.CLOSED}])
 def test_what_stands_in_front_or_is_not_understood_is_not_tried(tried, more):
     assert tried(silent, REDIS, **more) == ({}, 0)
 

@@ -93,6 +93,19 @@ def test_a_server_that_refuses_who_names_none_is_closed_to_those(tmp_path, unnam
     assert seen.cause == "it refuses who names no server, and answers under its hosts' names"
 
 
+def test_a_name_that_no_route_has_is_refused_beside_one_that_has(tmp_path):
+    with serving(hosted(tmp_path, resetting)) as port:
+        ((_, seen),) = look_at([place(port, server_name="preaudit.example", beside="web.example")], look(), seconds=30)
+    assert (seen.reached, seen.served, seen.server_name) == (Reached.CLOSED, False, "preaudit.example")
+    assert seen.cause == "it refuses a name that no route has, and answers under those of routes"
+
+
+def test_a_name_that_no_route_has_may_meet_a_server_that_refuses_who_names_none(tmp_path):
+    with serving(hosted(tmp_path, resetting)) as port:
+        ((_, seen),) = look_at([place(port, server_name="other.web.example", beside="web.example")], look(), seconds=30)
+    assert (seen.reached, seen.served, bool(seen.tls.chains)) == (Reached.OPEN, True, True)
+
+
 def test_what_is_not_clearly_refused_is_not_set_aside(tmp_path, monkeypatch):
     """Silence may be a way that loses packets; and a server that is down under its name too proves nothing."""
     monkeypatch.setattr(greeting, "ANSWER_SECONDS", 0.2)

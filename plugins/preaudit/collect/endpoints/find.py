@@ -9,16 +9,16 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from preaudit.collect.endpoints.bundles import bundles
+from preaudit.collect.endpoints.gateways import GATEWAYS, gateway_places
 from preaudit.collect.endpoints.nodes import CLUSTER_CA, node_places
-from preaudit.collect.endpoints.place import Gap, Place, never_dialled, united
+from preaudit.collect.endpoints.place import SECURED, Gap, Place, never_dialled, united
 from preaudit.collect.endpoints.plane import plane_places
 from preaudit.collect.endpoints.pods import RunningPods, container_places
+from preaudit.collect.endpoints.routes import ROUTES
 from preaudit.collect.endpoints.services import (
-    GATEWAYS,
     INGRESSES,
     SLICES,
     Resolve,
-    gateway_places,
     ingress_places,
     names_of,
     resolved,
@@ -28,11 +28,10 @@ from preaudit.errors import NotObservable
 from preaudit.snapshot import EVERYWHERE, Snapshot
 from preaudit.subjects.estate import Estate
 
-NAMESPACED = ("pods", "services", SLICES, INGRESSES, GATEWAYS)
+NAMESPACED = ("pods", "services", SLICES, INGRESSES, GATEWAYS, *ROUTES)
 """Sources that say where the endpoints of a namespace are."""
 _SHARING = frozenset({"Ingress", "Gateway"})
 """Owners of hosts that share one address and port."""
-_SECURED = frozenset({"https", "tls"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,29 +116,37 @@ def _once(places: Sequence[Place]) -> list[Place]:
     """Each place once: declarations that lead to one address, port and server name are united.
 
     A port that was declared without a server name is the same as the one that a Service names. Where hosts share it,
-    who names none of them may meet another server, so that it is a place of its own beside them.
+    who names none of them may meet another server, so that it is a place of its own beside them; and by what names
+    others come is no name of the hosts'.
     """
     by_where: dict[tuple[str, int, str], Place] = {}
     named: dict[tuple[str, int], tuple[str, int, str]] = {}
     hosts: dict[tuple[str, int], list[str]] = defaultdict(list)
     kept: list[Place] = []
-    for place in sorted(places, key=lambda one: (not one.server_name, not one.served)):
-        if not place.address:
-            kept.append(place)
-            continue
-        where = place.where
-        if not place.server_name:
-            where = named.get((place.address, place.port), where)
-            host = by_where.get(where)
-            if host is not None and host.owner_kind in _SHARING and host.hint in _SECURED:
-                bare = replace(place, names=_any_name(place, hosts), beside=host.server_name)
-                known = by_where.get(bare.where)
-                by_where[bare.where] = bare if known is None else united(*_ordered(known, bare))
-        else:
-            named.setdefault((place.address, place.port), where)
-            hosts[place.address, place.port] += place.names
+
+    def add(place: Place, where: tuple[str, int, str]) -> None:
         known = by_where.get(where)
         by_where[where] = place if known is None else united(*_ordered(known, place))
+
+    for place in sorted(places, key=lambda one: (not one.server_name, not one.served)):
+        socket = place.address, place.port
+        if not place.address:
+            kept.append(place)
+        elif place.server_name:
+            named.setdefault(socket, place.where)
+            hosts[socket] += place.names
+            add(place, place.where)
+        elif socket not in named:
+            add(place, place.where)
+        elif (host := by_where[named[socket]]).owner_kind not in _SHARING:
+            add(place, host.where)
+        else:
+            secured, serves_any = host.hint in SECURED, place.owner_kind in _SHARING
+            if secured or serves_any:
+                beside = host.server_name if secured else ""
+                add(replace(place, names=_any_name(place, hosts), beside=beside), place.where)
+            if not serves_any:
+                add(replace(place, names=(), more_names=False), host.where)
     return [*by_where.values(), *kept]
 
 

@@ -40,6 +40,7 @@ _SPOKEN = frozenset({"postgresql", "mysql", "smtp", "imap", "pop3", "ldap", "red
                      "ssh", "dns", "ftp", "vnc"})  # fmt: skip
 """Protocols that are not HTTP/1.1, where one of them answered."""
 _NAMELESS = "it refuses who names no server, and answers under its hosts' names"
+_NO_HOST = "it refuses a name that no route has, and answers under those of routes"
 _UNTOLD = Fact()
 MYSQL_CONNECTIONS = 19
 """A MySQL server blocks an address after 100 connections that end early, so it is asked few questions."""
@@ -137,8 +138,9 @@ class Look:
         if place.refused:
             return self._endpoint(place, reached=Reached.NOT_DIALLED, cause=place.refused)
         open_ = self.opener(place, ends)
-        if place.beside and turned_away(open_, sni(place.beside)):
-            return self._endpoint(replace(place, served=False), reached=Reached.CLOSED, cause=_NAMELESS)
+        if place.beside and turned_away(open_, sni(place.beside), sni(place.server_name)):
+            cause = _NO_HOST if place.server_name else _NAMELESS
+            return self._endpoint(replace(place, served=False), reached=Reached.CLOSED, cause=cause)
         try:
             spoken = classify(
                 open_, place.port, server_name=sni(place.server_name), hint=place.hint, starttls=place.starttls

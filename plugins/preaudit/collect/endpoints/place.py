@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, replace
 
+SECURED = frozenset({"https", "tls"})
+"""Hints of what speaks TLS."""
 _METADATA = frozenset({"169.254.169.254", "fd00:ec2::254", "168.63.129.16", "100.100.100.200"})
 """Addresses at which clouds tell their machines secrets."""
 
@@ -21,7 +23,8 @@ class Place:
         pod: the pod that answers there, "" where it is none.
         node: the node, "" where it is not known.
         refused: why it is not dialled, "" where it may be.
-        beside: a server name that is looked at there as well, where this is the look of who names none; else "".
+        beside: a server name that is looked at there as well, where this is the look of who names none, or one that
+            nobody has; else "".
     """
 
     owner_kind: str

@@ -16,9 +16,9 @@ from preaudit.subjects.estate import Estate
 
 SLICES = "endpointslices.discovery.k8s.io"
 INGRESSES = "ingresses.networking.k8s.io"
-GATEWAYS = "gateways.gateway.networking.k8s.io"
+MAX_NAMES = 200
+"""Hosts of one Ingress, or of one Gateway's routes, that are looked at."""
 _OF_SERVICE = "kubernetes.io/service-name"
-_MAX_NAMES = 200
 Resolve = Callable[[str], str]
 """The one address of a name, looked up once; raises NotObservable where there is none."""
 
@@ -191,57 +191,30 @@ def ingress_places(estate: Estate, resolve: Resolve) -> Iterator[Place | Gap]:
         good = [one for one in addresses if isinstance(one, str)]
         address = good[0] if good else ""
         why = never_dialled(address) if address else "the Ingress's status names no address that can be used"
-        secured = {host for entry in _mappings(spec.get("tls")) for host in _texts(entry.get("hosts")) or [""]}
-        hosts = {str(entry.get("host") or "") for entry in _mappings(spec.get("rules"))}
+        secured = {host for entry in mappings(spec.get("tls")) for host in _texts(entry.get("hosts")) or [""]}
+        hosts = {str(entry.get("host") or "") for entry in mappings(spec.get("rules"))}
         hosts |= {host for host in secured if host} | ({""} if spec.get("defaultBackend") else set())
-        if len(hosts) > _MAX_NAMES:
-            yield Gap(namespace, f"Ingress {name} has {len(hosts)} hosts, of which {_MAX_NAMES} are looked at")
-        for host in sorted(hosts)[:_MAX_NAMES]:
+        if len(hosts) > MAX_NAMES:
+            yield Gap(namespace, f"Ingress {name} has {len(hosts)} hosts, of which {MAX_NAMES} are looked at")
+        for host in sorted(hosts)[:MAX_NAMES]:
             # A wildcard stands for any name below it: one that nobody has shows what the others get.
             shown = host.replace("*", "preaudit", 1)
             for port, hint in ((443, "https"), (80, "http")) if host in secured else ((80, "http"), (443, "https")):
                 yield Place(
                     owner_kind="Ingress", owner=name, namespace=namespace, address=address, port=port,
-                    server_name=shown, names=_named(shown, address), more_names=not shown, exposure="external",
+                    server_name=shown, names=named(shown, address), more_names=not shown, exposure="external",
                     served=port == 80 or host in secured, hint=hint, refused=why,
                     declared=(f"Ingress {namespace}/{name} {f'host {host}' if host else 'any host'}",),
                 )  # fmt: skip
 
 
-def gateway_places(estate: Estate, resolve: Resolve) -> Iterator[Place | Gap]:
-    """Every listener of every Gateway, at the first address of its status."""
-    for gateway in estate.objects(GATEWAYS):
-        metadata, spec, status = gateway.get("metadata") or {}, gateway.get("spec"), gateway.get("status")
-        if not isinstance(spec, dict):
-            continue
-        namespace, name = str(metadata.get("namespace", "")), str(metadata.get("name", ""))
-        found = _mappings(status.get("addresses")) if isinstance(status, dict) else []
-        address = ""
-        for one in found[:1]:
-            value = str(one.get("value", ""))
-            try:
-                address = resolve(value) if one.get("type") == "Hostname" else value
-            except NotObservable as error:
-                yield Gap(namespace, f"{error.what}: {error.why}")
-        why = never_dialled(address) if address else "the Gateway's status names no address that can be used"
-        for listener in _mappings(spec.get("listeners")):
-            port, host = listener.get("port"), listener.get("hostname")
-            if not isinstance(port, int) or not 0 < port < 65536 or listener.get("protocol") == "UDP":
-                continue
-            shown = host.replace("*", "preaudit", 1) if isinstance(host, str) else ""
-            yield Place(
-                owner_kind="Gateway", owner=name, namespace=namespace, address=address, port=port, server_name=shown,
-                names=_named(shown, address), more_names=not shown, served=True,
-                exposure="external", refused=why, hint=str(listener.get("protocol", "")).lower(),
-                declared=(f"Gateway {namespace}/{name} listener {listener.get('name', '')}",),
-            )  # fmt: skip
-
-
-def _named(shown: str, address: str) -> tuple[str, ...]:
+def named(shown: str, address: str) -> tuple[str, ...]:
+    """The names that clients use: the server name, or where there is none the address."""
     return tuple(one for one in (shown or address,) if one)
 
 
-def _mappings(value: Any) -> list[dict[str, Any]]:
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list, nothing where it is none."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
