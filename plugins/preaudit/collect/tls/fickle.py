@@ -6,11 +6,12 @@ it away is that what was accepted is refused as well.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 from preaudit.collect.tls.asking import Hello2
-from preaudit.collect.tls.hello import Hello
+from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.registry import SSL2, VERSION_CODES, suite_name
 from preaudit.collect.tls.reply import Declined, Picked
 from preaudit.endpoint import Answer, Offer
@@ -40,14 +41,20 @@ def contradiction(told: Told) -> str:
     ended in an alert is no such no: it says which suite it was about.
     """
     accepted = [(hello, reply.suite) for hello, reply in told if isinstance(reply, Picked)]
-    words: dict[Hello, str] = {}
+    noes: dict[tuple[int, Shape, int, int], list[tuple[Hello, str]]] = defaultdict(list)
     for hello, reply in told:
         if not isinstance(reply, Declined) or (reply.suite is not None and reply.version is None):
             continue
         if any(_holds(hello, other, suite) for other, suite in accepted):
             return f"it said yes and no ({reply.words}) to the same offer: its noes are not believed"
-        if isinstance(hello, Hello) and (before := words.setdefault(_sorted(hello), reply.words)) != reply.words:
-            return f"it refused the same offer in different words ({before}, {reply.words}): its noes are not believed"
+        if isinstance(hello, Hello):
+            # Of one length first: to sort long lists takes longer than all the rest.
+            alike = noes[hello.version, hello.shape, len(hello.suites), len(hello.groups)]
+            for before, words in alike:
+                if words != reply.words and _sorted(before) == _sorted(hello):
+                    said = f"it refused the same offer in different words ({words}, {reply.words})"
+                    return f"{said}: its noes are not believed"
+            alike.append((hello, reply.words))
     return ""
 
 
