@@ -28,7 +28,8 @@ def _holds(refused: Hello | Hello2, accepted: Hello | Hello2, suite: int) -> boo
     if not isinstance(refused, Hello) or not isinstance(accepted, Hello):
         return refused == accepted
     return (
-        suite in refused.suites
+        (refused.version, refused.shape) == (accepted.version, accepted.shape)
+        and suite in refused.suites
         and refused == replace(accepted, suites=refused.suites, groups=refused.groups, share=refused.share)
         and set(accepted.groups) <= set(refused.groups)
     )
