@@ -122,3 +122,10 @@ def test_a_failing_control_leaves_a_no_unknown(controls) -> None:
 def test_what_was_picked_instead_is_told() -> None:
     told, pick = Told(YES, YES, FAILURE, YES), Picked(0x0303, 0xC02F)
     assert Twice(told).insist(No(3, FAILURE), lambda: pick) is pick
+
+
+def test_a_no_after_a_pick_is_in_the_words_of_its_alert() -> None:
+    """Else the same fault at two suites would be two different answers, each of which proves the other."""
+    after = Declined("alert handshake_failure after TLS_RSA_WITH_AES_128_CBC_SHA was picked", sure=False, suite=0x002F)
+    assert No.of(3, after) == No(3, "alert handshake_failure", picked=True)
+    assert No.of(4, Declined("alert handshake_failure", sure=False)) == No(4, "alert handshake_failure")

@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from preaudit.collect.tls.connection import Broken, Connection, Dial, NoRoute, Refused, Reset, Stopped, TimedOut
 from preaudit.collect.tls.flight import Flight
-from preaudit.collect.tls.hello import Hello, encode, session_id
+from preaudit.collect.tls.hello import Hello, Shape, encode, session_id
 from preaudit.collect.tls.pace import HostGate, Pace
 from preaudit.collect.tls.reply import Lost, Reply
 from preaudit.collect.tls.sslv2 import Flight2, client_hello
@@ -34,6 +34,7 @@ class Hello2:
     """An SSLv2 CLIENT-HELLO; see `sslv2.client_hello`."""
 
     plain: bool = False
+    shape: ClassVar[Shape] = Shape.FULL
 
 
 T = TypeVar("T")

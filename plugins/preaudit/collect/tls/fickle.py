@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from preaudit.collect.tls.asking import Hello2
 from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.registry import SSL2, VERSION_CODES, suite_name
@@ -79,16 +81,10 @@ def belied(offer: Offer, told: Told) -> str:
 def doubted(offer: Offer, cause: str) -> Offer:
     """The offer without its noes."""
     if offer.answer in {Answer.REFUSED, Answer.CUT_OFF}:
-        return Offer(version=offer.version, answer=Answer.INCONCLUSIVE, cause=cause)
+        return structs.replace(offer, answer=Answer.INCONCLUSIVE, cause=cause)
     if offer.answer is not Answer.ACCEPTED:
         return offer
-    return Offer(
-        version=offer.version,
-        answer=offer.answer,
-        cause=offer.cause,
-        suites=offer.suites,
-        suites_cause=cause,
-        server_order=offer.server_order,
-        groups=offer.groups,
+    return structs.replace(
+        offer, suites_complete=False, suites_cause=cause, refused=(), unasked=(), groups_complete=False,
         groups_cause=cause,
-    )
+    )  # fmt: skip

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from preaudit.collect.tls.asking import Hello2
 from preaudit.collect.tls.hello import Hello, Shape
 from preaudit.collect.tls.registry import GROUPS, SSL3, SUITES, TLS13
 from preaudit.collect.tls.reply import Declined, Picked, Reply
+from preaudit.collect.tls.signers import signer
 from preaudit.collect.tls.steady import Alive, Steady, hello_of
 from preaudit.collect.tls.suites import Swept, usable_for_groups
 from preaudit.collect.tls.twice import No, Twice
@@ -35,15 +36,6 @@ def certificate_curve(der: bytes) -> int | None:
         return None
     names = {name.lower(): code for code, name in GROUPS.items()}
     return names.get(key.curve.name.lower()) if isinstance(key, ec.EllipticCurvePublicKey) else None
-
-
-def bound_to_no_curve(der: bytes) -> bool:
-    """Keys of Edwards curves serve ECDSA suites, and bind the server to no group."""
-    try:
-        key = x509.load_der_x509_certificate(der).public_key()
-    except (ValueError, UnsupportedAlgorithm, TypeError):
-        return False
-    return isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey)
 
 
 def find_groups(
@@ -71,7 +63,8 @@ def find_groups(
     if version != TLS13 and all(SUITES[code].authentication == "ECDSA" for code in suites):
         leaf = next((pick.chain[0] for pick in picks if pick.suite in suites and pick.chain), b"")
         curve = certificate_curve(leaf)
-        if curve is None and not bound_to_no_curve(leaf):
+        # Keys of Edwards curves serve ECDSA suites, and bind the server to no group.
+        if curve is None and signer(leaf) not in {"Ed25519", "Ed448"}:
             return Grouped(tuple(found), complete=False, cause="the certificate's curve could not be read")
         needed = () if curve is None else (curve,)
     cause = ""
@@ -120,8 +113,7 @@ def _insist(  # noqa: PLR0913, PLR0917 - a hello's parts
         return reply
     again = _hello(steady, version, shape, suites, (*reversed(rest), *needed))
     # Some servers pick a suite of curves, and only then find that they have none of them.
-    no = No(steady.connections, reply.said, picked=reply.suite is not None)
-    return Twice(steady).insist(no, lambda: steady.insist(again))
+    return Twice(steady).insist(No.of(steady.connections, reply), lambda: steady.insist(again))
 
 
 def _offered(version: int, *, small: bool) -> tuple[int, ...]:

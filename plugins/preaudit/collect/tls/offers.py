@@ -118,7 +118,7 @@ class Offers:
             )
             reply = self._steady.insist(full)
             if isinstance(reply, Declined):
-                noes.append((No(self._steady.connections, reply.words), plain))
+                noes.append((No.of(self._steady.connections, reply), plain))
             elif not isinstance(reply, Picked):
                 return False
         twice = Twice(self._steady)

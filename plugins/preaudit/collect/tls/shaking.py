@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from preaudit.collect.tls.asking import Asking
@@ -117,49 +118,54 @@ class Shaking:
         if self.last is None or not self.last[1].chain:
             return False
         refused = self._refused if self._steady.calm and all(map(self._twice.holds, self.claims)) else ()
-        for _ in SIGNERS:
-            left = tuple(one for one in SIGNERS if one not in refused and one not in self._chains.kinds("TLSv1.3"))
-            if not left:
-                break
-            reply = self._steered(left, groups)
-            if isinstance(reply, Declined):
-                no = No(self._steady.connections, reply.words)
-                reply = self._twice.insist(no, partial(self._steered, left, groups, backwards=True))
-                if isinstance(reply, Declined):
-                    return self._steady.alive() is Alive.GOOD
-            if not isinstance(reply, Picked):
-                self.cause = self.cause or f"TLSv1.3 with signatures of other keys: {reply.words}"
-                return False
-            if signer(reply.chain[0]) not in left:
-                break  # with a key that was not asked for, it has none of those that were
-        return True
+        return self._all_kinds("TLSv1.3", refused, lambda left, back: self._steered(left, groups, backwards=back))
 
     def all_kinds_before_13(self) -> bool:
         """The same for TLS 1.2, where a curve that a client does not offer hides certificates as well (RFC 8422)."""
         yeses = [pick for _, pick in self._steady.seen if pick.version == TLS12 and pick.chain]
         suites = tuple(dict.fromkeys(pick.suite for pick in yeses if SUITES[pick.suite].key_exchange))
-        for _ in SIGNERS if suites else ():
-            seen = self._chains.kinds("TLSv1.2")
-            left = tuple(one for one in SIGNERS if one not in seen)
-            reply = self._asked_before_13(suites, left, seen)
+        return not suites or self._all_kinds(
+            "TLSv1.2", (), lambda left, back: self._asked_before_13(suites, left, backwards=back)
+        )
+
+    def _all_kinds(
+        self, version: str, refused: tuple[str, ...], ask: Callable[[tuple[str, ...], bool], Reply]
+    ) -> bool:
+        """Ask for the kinds that are left until none is.
+
+        Args:
+            version: that shows the chains.
+            refused: kinds that need no asking again.
+            ask: asks for some kinds, forwards or backwards; a yes has a chain.
+        """
+        for _ in SIGNERS:
+            known = {*refused, *self._chains.kinds(version)}
+            left = tuple(one for one in SIGNERS if one not in known)
+            if not left:
+                break
+            reply = ask(left, False)  # noqa: FBT003 - forwards
             if isinstance(reply, Declined):
-                no = No(self._steady.connections, reply.said)
-                again = partial(self._asked_before_13, suites, left, seen, backwards=True)
-                reply = self._twice.insist(no, again)
+                no = No.of(self._steady.connections, reply)
+                reply = self._twice.insist(no, partial(ask, left, True))  # noqa: FBT003 - backwards
                 if isinstance(reply, Declined):
                     return self._steady.alive() is Alive.GOOD
-            if not isinstance(reply, Picked) or not reply.chain:
-                self.cause = self.cause or "TLSv1.2 with signatures of other keys gave no clear answer"
+            if not isinstance(reply, Picked):
+                self.cause = self.cause or f"{version} with signatures of other keys: {reply.words}"
                 return False
-            self._chains.add_pick(reply)
             if signer(reply.chain[0]) not in left:
-                break
+                break  # with a key that was not asked for, it has none of those that were
         return True
 
-    def _asked_before_13(
-        self, suites: tuple[int, ...], left: tuple[str, ...], seen: set[str], *, backwards: bool = False
-    ) -> Reply:
-        groups = tuple(group for group in CURVES if group not in curves_of(seen))
-        hello = Hello(TLS12, suites, groups[::-1] if backwards else groups, Shape.PLAIN, self._name,
-                      signatures=schemes_of(left)[:: -1 if backwards else 1], any_issuer=backwards)  # fmt: skip
-        return self._steady.insist(hello)
+    def _asked_before_13(self, suites: tuple[int, ...], left: tuple[str, ...], *, backwards: bool = False) -> Reply:
+        """Whether there is a chain of one of these kinds of keys, in TLS 1.2."""
+        seen = curves_of(self._chains.kinds("TLSv1.2"))
+        groups, schemes = tuple(group for group in CURVES if group not in seen), schemes_of(left)
+        turn = slice(None, None, -1 if backwards else 1)
+        hello = Hello(
+            TLS12, suites, groups[turn], Shape.PLAIN, self._name, signatures=schemes[turn], any_issuer=backwards
+        )
+        reply = self._steady.insist(hello)
+        if not isinstance(reply, Picked):
+            return reply
+        self._chains.add_pick(reply)
+        return reply if reply.chain else Lost("an answer without a certificate")

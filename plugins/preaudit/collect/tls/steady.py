@@ -77,6 +77,7 @@ class Steady:
     Attributes:
         control: the hello that was answered first.
         first: its answer.
+        faltered: a positive control has failed once; whatever is asked since is asked slower.
         dead: why nothing more can be known, once the control has failed for good.
         told: every hello that got a yes or a no, with that.
         noted: every yes and no, with the number of its connection: the words of a no, and `YES`.
@@ -84,7 +85,7 @@ class Steady:
 
     def __init__(self, asker: Asker, server_name: str) -> None:
         self._asker = asker
-        self._slow = False
+        self.faltered = False
         self.server_name = server_name
         self.control: Hello | Hello2 | None = None
         self.early: dict[int, tuple[int, Reply]] = {}
@@ -100,18 +101,12 @@ class Steady:
     @property
     def calm(self) -> bool:
         """No positive control has failed so far, and more can be asked."""
-        return not self._slow and self.dead is None
-
-    @property
-    def faltered(self) -> bool:
-        """A positive control has failed once."""
-        return self._slow
+        return not self.faltered and self.dead is None
 
     @property
     def seen(self) -> list[tuple[Shape, Picked]]:
         """Every accepting answer so far, with the shape of its hello."""
-        yeses = ((hello, reply) for hello, reply in self.told if isinstance(reply, Picked))
-        return [(hello.shape if isinstance(hello, Hello) else Shape.FULL, reply) for hello, reply in yeses]
+        return [(hello.shape, reply) for hello, reply in self.told if isinstance(reply, Picked)]
 
     def note(self, words: str) -> None:
         """Remember what the last connection brought: `YES`, or the words of a no."""
@@ -131,15 +126,12 @@ class Steady:
         """One hello, one connection."""
         if self.dead is not None:
             return self.dead
-        if self._slow:
+        if self.faltered:
             self._asker.wait(self._asker.pace.back_offs[0] / 2 if self.tries else 0)
         reply = self._asker.ask(hello)
-        if isinstance(reply, Picked):
+        if not isinstance(reply, Lost):
             self.told.append((hello, reply))
-            self.note(YES)
-        elif isinstance(reply, Declined):
-            self.told.append((hello, reply))
-            self.note(reply.said)
+            self.note(YES if isinstance(reply, Picked) else reply.said)
         elif reply.final:
             self.dead = reply
         return reply
@@ -160,7 +152,7 @@ class Steady:
             return Alive.DEAD
         if isinstance(self.ask(self.control), Picked):
             return Alive.GOOD
-        self._slow = True
+        self.faltered = True
         words = "no try was left"
         for turn in range(max(self.tries, 1)):
             self.wait(turn)

@@ -134,7 +134,7 @@ class Sweep:
         return None
 
     def _fail(self, suite: int, reply: Declined) -> None:
-        no = self._failed.setdefault(suite, No(self._steady.connections, reply.said, picked=True))
+        no = self._failed.setdefault(suite, No.of(self._steady.connections, reply))
         if no.first < self._steady.connections and self._twice.counts(no):
             self._given_up.add(suite)
 
@@ -157,7 +157,7 @@ class Sweep:
                         return
                     # In a shape that is not accepted at all, a no says nothing about suites.
                     told = self._accepted in {Shape.FULL, shape}
-                    no = No(self._steady.connections, end.words) if told else None
+                    no = No.of(self._steady.connections, end) if told else None
                 elif isinstance(end, Lost):
                     self._lost = end.words
                     if self._steady.alive() is Alive.DEAD:
@@ -209,7 +209,7 @@ class Sweep:
                 lost += 1
                 self._give_up(end.words, chunk)
             elif isinstance(end, Declined) and not (no and self._twice.counts(no)):
-                refused.append((chunk, No(self._steady.connections, end.words)))
+                refused.append((chunk, No.of(self._steady.connections, end)))
         for chunk, first in refused:
             self._insist(first, chunk, Shape.SMALL if self._accepted is Shape.SMALL else Shape.PLAIN)
 

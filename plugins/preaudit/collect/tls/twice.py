@@ -37,6 +37,11 @@ class No:
     words: str
     picked: bool = field(default=False, kw_only=True)
 
+    @classmethod
+    def of(cls, number: int, reply: Declined) -> No:
+        """The no that came on a connection, in the words that `Steady` notes."""
+        return No(number, reply.said, picked=reply.suite is not None)
+
 
 @dataclass
 class Claim(No):

@@ -62,8 +62,7 @@ class Versions:
         self._lost: dict[int, Lost] = {}
         self._last_no = 0
         self._steadily = True
-        control = steady.control
-        shape = control.shape if isinstance(control, Hello) else Shape.FULL
+        shape = steady.control.shape if steady.control else Shape.FULL
         self.known: dict[int, Spoken] = {first.version: Spoken(Answer.ACCEPTED, "positive control", first, shape)}
 
     def ask(self, versions: Sequence[int], between: Callable[[], None] = lambda: None) -> None:
@@ -115,12 +114,12 @@ class Versions:
         no hello with all suites was ever answered, all three may have been noes to the length of that list.
         """
         for _ in range(2):
-            again = self._twice.insist(No(number, reply.words), lambda: self._steady.ask_again(version, shape))
+            again = self._twice.insist(No.of(number, reply), lambda: self._steady.ask_again(version, shape))
             if not isinstance(again, Declined) or not _needs_another(version, again):
                 return again
             number, reply = self._steady.connections, again
         if SSL3 <= version <= TLS12 and not self._steady.takes_long_lists:
-            again = self._twice.insist(No(number, reply.words), lambda: self._steady.ask_few(version))
+            again = self._twice.insist(No.of(number, reply), lambda: self._steady.ask_few(version))
             return Declined(f"{reply.words} to four hellos", sure=True) if isinstance(again, Declined) else again
         return Declined(f"{reply.words} to three hellos", sure=True)
 
@@ -154,9 +153,9 @@ class Versions:
     def _note(self, version: int, reply: Reply) -> None:
         self._lost.pop(version, None)
         if isinstance(reply, Picked):
-            hello, shape = self._steady.told[-1][0], self._steady.seen[-1][0]
+            hello, cause = self._steady.told[-1][0], f"{VERSION_NAMES[version]} was picked"
             beside = isinstance(hello, Hello) and hello.fallback
-            self.known[version] = Spoken(Answer.ACCEPTED, f"{VERSION_NAMES[version]} was picked", reply, shape, beside)
+            self.known[version] = Spoken(Answer.ACCEPTED, cause, reply, hello.shape, beside)
             self._confirm()
         elif isinstance(reply, Declined):
             self._pending[version] = reply
